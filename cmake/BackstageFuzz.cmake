@@ -1,0 +1,17 @@
+# fuzz/<name>.cpp: a libFuzzer program each, fuzz_<name>. Everything is instrumented for coverage, the programs alone
+# link libFuzzer's main.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "BACKSTAGE_FUZZ needs clang, this is ${CMAKE_CXX_COMPILER_ID}: use the preset fuzz")
+endif()
+file(GLOB fuzzers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/*.cpp")
+foreach(source IN LISTS fuzzers)
+  cmake_path(GET source STEM name)
+  add_executable(fuzz_${name} "${source}")
+  backstage_options(fuzz_${name})
+  target_link_libraries(fuzz_${name} PRIVATE backstage::backstage)
+  if(TARGET chronicle_parts)
+    target_link_libraries(fuzz_${name} PRIVATE chronicle_parts)
+  endif()
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+endforeach()

@@ -1,0 +1,54 @@
+# tests/<folder>/*_test.cpp: one GoogleTest program a folder, <folder>_test, each of its tests a ctest with the label
+# <folder>; other sources of the folder are linked in. tests/support/*.cpp is linked into all of them. A folder of cases with a harness of its own (architecture,
+# compile_fail, install) is none of this file's business.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+file(GLOB_RECURSE support CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/support/*.cpp")
+if(support)
+  add_library(test_support STATIC ${support})
+  backstage_options(test_support)
+  set(scope PUBLIC)
+else()
+  add_library(test_support INTERFACE)
+  set(scope INTERFACE)
+endif()
+# A file system under RocksDB that forgets, and its like, are part of the support.
+target_link_libraries(test_support ${scope} ${rocksdb})
+target_include_directories(test_support ${scope} "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests"
+                                                 "${PROJECT_SOURCE_DIR}/src")
+target_link_libraries(test_support ${scope} backstage::backstage Boost::headers GTest::gtest GTest::gtest_main)
+target_compile_definitions(test_support ${scope} BACKSTAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                                 BACKSTAGE_DATA_DIR="${BACKSTAGE_DATA}")
+
+file(GLOB test_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*/*_test.cpp")
+set(test_folders "")
+foreach(file IN LISTS test_files)
+  cmake_path(GET file PARENT_PATH folder)
+  cmake_path(GET folder FILENAME folder)
+  list(APPEND test_folders ${folder})
+endforeach()
+list(REMOVE_DUPLICATES test_folders)
+
+foreach(folder IN LISTS test_folders)
+  set(properties LABELS ${folder} TIMEOUT 120)
+  if(folder STREQUAL "drill")
+    # Drills run in real time and measure: each has the machine to itself.
+    set(properties LABELS drill TIMEOUT 900 RUN_SERIAL ON)
+  elseif(BACKSTAGE_SANITIZE)
+    set(properties LABELS ${folder} TIMEOUT 600)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
+  add_executable(${folder}_test ${sources})
+  backstage_options(${folder}_test)
+  target_link_libraries(${folder}_test PRIVATE test_support)
+  if(folder STREQUAL "chronicle" OR folder STREQUAL "drill")
+    target_link_libraries(${folder}_test PRIVATE chronicle_parts)
+    if(TARGET chronicle)
+      add_dependencies(${folder}_test chronicle)
+      target_compile_definitions(${folder}_test PRIVATE CHRONICLE_BINARY="$<TARGET_FILE:chronicle>")
+    endif()
+  endif()
+  gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" PROPERTIES ${properties})
+endforeach()

@@ -1,0 +1,133 @@
+// Context: what an actor may do while it runs. Handlers and hooks get it as `backstage::Context&`; it outlives them.
+//
+// Threads: only from within the actor's own turn (its handlers, hooks, and what they await). Nothing here blocks.
+// Context is no template, so whatever makes the runtime send you something takes a typed Ref, usually
+// `cx.self(this)`.
+// Stability: settling (v0).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "backstage/actor/status.hpp"
+#include "backstage/base/log.hpp"
+#include "backstage/base/result.hpp"
+#include "backstage/base/time.hpp"
+#include "backstage/exec/environment.hpp"
+#include "backstage/exec/task.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+template <class A>
+class Ref;
+template <class A>
+class Child;
+template <class T>
+class Pending;
+class Timer;
+class SleepAwait;
+class YieldAwait;
+class ServiceTree;
+struct AppName;
+template <class R>
+class BlockingAwait;
+
+namespace detail {
+class Cell;
+}
+
+class Context {
+ public:
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  // ---- who am I
+  /// A Ref to this actor: `cx.self(this)`.
+  template <class A>
+  [[nodiscard]] Ref<std::remove_const_t<A>> self(A* me);
+  /// The last step of the path: "collector-3".
+  [[nodiscard]] std::string_view name() const;
+  /// "/chronicle/broker/collector-3".
+  [[nodiscard]] std::string path() const;
+  /// 1 for the first life of this place, 2 after the first restart ...
+  [[nodiscard]] std::uint32_t incarnation() const;
+  /// A logger whose lines carry the path and the environment's time.
+  [[nodiscard]] Logger log() const;
+  [[nodiscard]] const Environment& environment() const;
+  [[nodiscard]] Instant now() const;
+
+  // ---- children
+  /// Starts a child under the default policy. The arguments are kept by value for restarts. Throws Need
+  /// (Errc::exists, Errc::invalid) when a living sibling has the name or the name is bad.
+  template <class A, class... X>
+  Ref<A> spawn(std::string_view name, X&&... arguments);
+  /// Starts a child as its spec says.
+  template <class A>
+  Ref<A> spawn(Child<A> spec);
+  /// Starts a child and waits for its first init: `co_await cx.start(spec).within(5s)`. A failing init gives its own
+  /// error, and the child is not restarted.
+  template <class A>
+  [[nodiscard]] Pending<Ref<A>> start(Child<A>& spec);
+  template <class A>
+  [[nodiscard]] Pending<Ref<A>> start(Child<A>&& spec);
+  /// A child, or a sibling, by its name. Errc::not_found names what there is instead.
+  template <class A>
+  [[nodiscard]] Result<Ref<A>> child(std::string_view name) const;
+  template <class A>
+  [[nodiscard]] Result<Ref<A>> sibling(std::string_view name) const;
+  [[nodiscard]] std::size_t children() const;
+  /// The main actor of another application of the launcher, once it runs.
+  template <class A>
+  [[nodiscard]] Result<Ref<A>> app(std::string_view name) const;
+
+  // ---- life
+  /// Says how this actor fares: running, degraded, maintenance, idle, outage. Its supervisor, the subscribers of
+  /// runtime.events() and the service tree hear of it.
+  void status(Status status);
+  /// Ends this actor in order, after what is being handled: its queue is drained (or dropped, as its policy says).
+  void stop();
+  /// Ends any actor in order. Gone already: nothing happens.
+  template <class A>
+  void stop(const Ref<A>& actor);
+  /// Is set when this actor is told to stop: for long work, also on the blocking pool.
+  [[nodiscard]] std::stop_token stop_token();
+
+  // ---- time
+  /// `co_await cx.sleep(1s)`: never early; keeps the turn.
+  [[nodiscard]] SleepAwait sleep(Duration d);
+  /// `co_await cx.yield()`: lets the other actors of this worker go first; keeps the turn.
+  [[nodiscard]] YieldAwait yield();
+  /// Sends `message` to `target` after `d`, unless cancelled or this incarnation ends before. To itself the message is
+  /// handled between two others, past the mailbox, so it is neither refused nor handled after a cancel.
+  template <class A, class M>
+  Timer send_after(Duration d, Ref<A> target, M message);
+  /// The same again and again. Missed ticks are skipped: never two of one timer wait. `period` is at least 1 us.
+  template <class A, class M>
+  Timer send_every(Duration period, Ref<A> target, M message);
+
+  // ---- work beside the turn
+  /// Runs `work` on a thread of the bounded blocking pool: `co_await cx.blocking(moved(work))`. Errc::full when too
+  /// much waits there already. What `work` throws comes back as Errc::failed.
+  template <class F>
+  [[nodiscard]] auto blocking(F work);
+  /// Runs `task` beside the turn; what it yields is sent to `target` as a message (exactly that type).
+  template <class T, class A>
+  void pipe(Task<T> task, Ref<A> target);
+
+  /// The service tree as it stands: `co_await cx.service_tree().within(1s)`.
+  [[nodiscard]] Pending<ServiceTree> service_tree();
+
+ protected:
+  Context() = default;
+  ~Context() = default;
+  [[nodiscard]] detail::Cell& cell();
+  [[nodiscard]] const detail::Cell& cell() const;
+};
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,304 @@
+// The cell: the place of one actor in memory, and everything that other threads may touch of it.
+//
+// Cells are type-stable: a cell's memory stays a cell for as long as the Runtime lives, and is given a new generation
+// each time it becomes another actor's place. So a Ref needs no reference count: it is a cell and a generation, checked
+// at sending (gate) and again at handling (envelope). See docs/adr/0002-what-a-ref-is.md.
+//
+// Who may touch what: members marked [any] from any thread; [parent] in the parent's turn; all others only in the
+// cell's own turn, that is by the worker that runs it.
+// Stability: internal layout.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "backstage/actor/context.hpp"
+#include "backstage/actor/status.hpp"
+#include "backstage/base/need.hpp"
+#include "backstage/exec/detail/lane.hpp"
+#include "backstage/exec/scheduler.hpp"
+#include "backstage/mailbox/counters.hpp"
+#include "backstage/mailbox/detail/message_list.hpp"
+#include "backstage/mailbox/envelope.hpp"
+#include "backstage/supervise/policy.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+class Core;
+class Cell;
+struct Extras;
+struct SideBox;
+struct WorkerContext;
+
+/// What is left in an actor's lane: commands, ends of children, completions of awaits, timers.
+/// run(node, cell): take effect in the cell's turn; run(node, nullptr): the incarnation it was meant for is gone.
+struct LaneNode {
+  LaneNode* lane_next = nullptr;
+  void (*run)(LaneNode&, Cell*) = nullptr;
+  std::uint32_t generation = 0;
+};
+
+/// An actor's own end, on its way to its parent: reserved in the cell, never allocated, never lost.
+struct EndNotice : LaneNode {
+  Cell* child = nullptr;
+};
+
+/// A failure as plain data, from a store that the Runtime keeps in reserve: recording one never allocates.
+struct Failure {
+  enum class Stage : std::uint8_t { constructor, init, handler, loop, terminating, child };
+  static constexpr std::size_t text_bytes = 240;
+
+  Failure* next_free = nullptr;
+  Stage stage = Stage::handler;
+  Need::Kind need = Need::Kind::fail;
+  Duration restart_after{0};
+  std::string_view message;         // static: the message type that was being handled, or empty
+  char type[48] = {};               // of what was thrown: "std::runtime_error", "unknown"
+  char text[text_bytes] = {};       // cut to fit
+
+  [[nodiscard]] Error error() const;
+};
+
+/// How an actor type is built and run. One constant per type.
+struct ActorOps {
+  std::string_view type;
+  const void* type_id = nullptr;
+  bool has_loop = false;
+  bool has_init = false;
+  bool has_terminating = false;
+  void (*construct)(Cell&) = nullptr;             ///< may throw what the constructor throws
+  void (*destroy)(Cell&) noexcept = nullptr;
+  Handled (*init)(Cell&) = nullptr;
+  Handled (*loop)(Cell&) = nullptr;
+  Handled (*terminating)(Cell&, const Result<>& why) = nullptr;
+};
+
+/// In front of each actor's memory: what is kept over its incarnations.
+struct Body {
+  const ActorOps* ops = nullptr;
+  const ChildPolicy* policy = nullptr;     // the shared default, or one of its own
+  void* actor = nullptr;                   // the actor's storage
+  void (*release)(Body&, SlabPool&) noexcept = nullptr;  // destroys arguments and frees the block
+  std::uint32_t block_bytes = 0;
+  std::uint32_t name_bytes = 0;
+  const char* name = nullptr;              // in the same block
+};
+
+/// Why a root coroutine runs.
+enum class RootKind : std::uint8_t {
+  turn,         ///< keeps the actor's turn (a handler, a hook, an event loop)
+  interleaved,  ///< gives the turn back while it waits
+  beside,       ///< a piped task: goes on whenever what it awaits is there
+};
+
+/// A coroutine that an actor runs: a handler's, a hook's, a piped task's.
+struct Root {
+  virtual ~Root() = default;
+  /// Takes the coroutine's outcome: answers, reports. Throws what the coroutine threw.
+  virtual void finish(Cell&) = 0;
+
+  Root* previous = nullptr;
+  Root* next = nullptr;
+  RootKind kind = RootKind::turn;
+  bool done = false;
+  Instant deadline = Instant::never();  // of the request that it works on: nested asks get the shorter one
+  std::string_view message;
+};
+
+/// Something that a coroutine of this actor waits for. Lives in the coroutine's frame; destroying the frame takes
+/// it back. Found by its number, so that no pointer into a frame ever leaves the actor.
+struct Awaiter {
+  virtual void complete(LaneNode&) {}       ///< the completion with our number came
+  virtual void expire(Cell&) {}             ///< the deadline passed
+  virtual void probe(Cell&) {}              ///< probe_at passed
+  virtual void fail(Error) {}               ///< the wait is over for another reason (a circle)
+
+  void enlist(Cell& cell, std::coroutine_handle<> handle, Instant until);
+  void delist() noexcept;
+  [[nodiscard]] bool listed() const noexcept { return cell_ != nullptr; }
+
+  Cell* cell_ = nullptr;
+  Awaiter* previous_ = nullptr;
+  Awaiter* next_ = nullptr;
+  Root* root_ = nullptr;
+  std::coroutine_handle<> handle_{};
+  Instant deadline_ = Instant::never();
+  Instant probe_at_ = Instant::never();
+  std::uint32_t number_ = 0;
+  bool ready_ = false;
+  bool yields_ = false;
+
+ protected:
+  Awaiter() = default;
+  Awaiter(const Awaiter&) = delete;
+  Awaiter& operator=(const Awaiter&) = delete;
+  ~Awaiter() { delist(); }
+};
+
+enum class Phase : std::uint8_t {
+  vacant,        ///< nobody's place
+  starting,      ///< spawned, not yet constructed
+  initializing,  ///< the init hook is under way
+  running,
+  draining,      ///< told to stop: handles what is queued
+  ending,        ///< children are being stopped
+  terminating,   ///< the terminating hook is under way
+  ended,         ///< the incarnation is over, the supervisor decides
+  kept,          ///< ended because its parent failed: the place waits for the parent's next init
+  closing,       ///< over for good
+};
+
+/// Bits of Cell::signals. Set by anybody, cleared by the owner.
+namespace signal {
+inline constexpr std::uint32_t parked = 1U << 0;   // suspended or not accepting: who clears it schedules the cell
+inline constexpr std::uint32_t start = 1U << 1;    // begin an incarnation
+inline constexpr std::uint32_t stop = 1U << 2;     // end in order
+inline constexpr std::uint32_t keep = 1U << 3;     // end, but keep the place
+inline constexpr std::uint32_t close = 1U << 4;    // over for good
+inline constexpr std::uint32_t yield = 1U << 5;    // a coroutine gave way
+inline constexpr std::uint32_t side_queue = 1U << 6;  // the locked mailbox holds something
+inline constexpr std::uint32_t room = 1U << 7;     // somebody waits for room in the mailbox
+inline constexpr std::uint32_t kill = 1U << 8;     // end now: nothing is drained
+inline constexpr std::uint32_t alive = 1U << 9;    // the place is somebody's: without it only the mailbox may be touched
+inline constexpr std::uint32_t expired = 1U << 10;  // the stop deadline passed
+inline constexpr std::uint32_t commands = start | stop | keep | close | yield | kill | expired;
+}  // namespace signal
+
+/// Bits of Cell::gate, below the generation.
+namespace gate_bit {
+inline constexpr std::uint32_t refusing = 1U;  // being stopped
+inline constexpr std::uint32_t special = 2U;   // mailbox with a lock, or somebody waits for room: the slow path
+inline constexpr unsigned bits = 3;
+}  // namespace gate_bit
+
+class alignas(64) Cell final : public Context, public Runnable {
+ public:
+  // ---- first line: what a send touches
+  MessageList<Envelope> mailbox;               // [any]
+  Lane<LaneNode> lane;                         // [any]
+  std::atomic<std::uint32_t> signals{0};       // [any]
+  std::atomic<std::uint32_t> gate{0};          // [any] generation << 3 | gate bits
+  Body* body = nullptr;
+  Extras* extras = nullptr;
+
+  // ---- second line
+  Cell* parent = nullptr;                      // constant for a generation
+  Cell* previous_sibling = nullptr;            // [parent]
+  Cell* next_sibling = nullptr;                // [parent]
+  Root* turn_root = nullptr;                   // the coroutine that keeps the turn, or null
+  Awaiter* awaiters = nullptr;
+  Failure* failure = nullptr;
+  LaneNode* lane_rest = nullptr;               // taken from the lane, not yet run
+  EndNotice end_notice{};
+  std::atomic<SideBox*> side{nullptr};         // [any] of a mailbox with a lock, or with waiting senders; sticky
+  std::uint64_t unnamed_number = 0;
+  std::uint32_t bound = Mailbox::no_limit;     // [any, constant] messages
+  std::uint32_t incarnation = 0;
+  std::uint32_t last_await = 0;
+  bool drops_newest = false;                   // [any, constant] what a full list mailbox does
+  Phase phase = Phase::vacant;
+  std::uint8_t scheduling_group = 0;
+  std::atomic<Status> status{Status::stopped};  // [any]
+  bool init_succeeded = false;
+  bool constructed = false;
+  bool failed = false;                         // how the incarnation ended
+  bool stop_ordered = false;
+  bool keep_place = false;
+  bool draining_waits = false;
+  bool quiet = false;                          // [parent] kept: nothing left to stop
+  std::uint16_t interleaved = 0;               // roots of that kind
+  std::uint16_t ready = 0;                     // awaiters that wait for the turn
+
+  // ---- read by others while this actor waits (cycles, reports of timeouts)
+  std::atomic<Cell*> waits_for{nullptr};               // [any] whom the turn's ask stands with
+  std::atomic<std::uint32_t> waits_generation{0};      // [any]
+  std::atomic<std::uint32_t> waits_number{0};          // [any]
+  std::atomic<std::int64_t> request_began{0};          // [any] when the request now being handled was begun
+  std::atomic<std::uint64_t> handled{0};               // [any]
+
+  std::atomic<std::uint32_t> notices_posted{0};        // own turn writes; the parent answers with notices_seen
+  std::atomic<std::uint32_t> notices_seen{0};          // [parent] writes: until equal, the place is the parent's
+
+  // ---- identity
+  [[nodiscard]] std::uint32_t generation() const noexcept {
+    return gate.load(std::memory_order_relaxed) >> gate_bit::bits;
+  }
+  [[nodiscard]] const ActorOps& ops() const noexcept { return *body->ops; }
+  [[nodiscard]] const ChildPolicy& policy() const noexcept { return *body->policy; }
+  template <class A>
+  [[nodiscard]] A& actor() const noexcept {
+    return *static_cast<A*>(body->actor);
+  }
+  [[nodiscard]] std::string_view name() const noexcept {
+    return body != nullptr ? std::string_view(body->name, body->name_bytes) : std::string_view();
+  }
+  [[nodiscard]] std::string full_path() const;
+  [[nodiscard]] Core& core() const noexcept;
+  [[nodiscard]] Extras& need_extras();
+
+  // ---- any thread
+  /// Sets a command bit and sees to it that the cell looks.
+  void signal_command(std::uint32_t bits) noexcept;
+  /// Leaves a node in the lane and sees to it that the cell looks.
+  void post_lane(LaneNode& node) noexcept;
+  void schedule() noexcept;
+
+  // ---- own turn
+  void run(Worker& worker);
+  /// Resumes a root's coroutine and finishes the root if it is done.
+  Handled drive_root(Root& root, std::coroutine_handle<> handle);
+  void adopt_root(Root& root) noexcept;
+  void drop_root(Root& root) noexcept;
+  [[nodiscard]] Awaiter* find_awaiter(std::uint32_t number) const noexcept;
+  /// The awaiter is ready: resumes its coroutine, now or when the turn is free.
+  void wake_awaiter(Awaiter& awaiter);
+  void arm_await_clock(Instant at);
+
+  void set_status(Status next);
+  /// Whether its incarnation ends so that its children's places are kept for the next one.
+  [[nodiscard]] bool failed_or_kept() const noexcept { return failed || keep_place; }
+  [[nodiscard]] bool policy_has_end_target() const noexcept;
+
+ private:
+  bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
+};
+
+/// The current cell of this thread, or null.
+[[nodiscard]] inline Cell* current_cell() noexcept {
+  return this_turn != nullptr ? static_cast<Cell*>(this_turn->cell) : nullptr;
+}
+
+/// A root that runs a Task<T> and gives its outcome to `Finish`, a callable `void(Cell&, Task<T>&)`.
+template <class T, class Finish>
+struct TaskRoot final : Root {
+  TaskRoot(Task<T> t, Finish f) : task(std::move(t)), finish_(std::move(f)) {}
+  void finish(Cell& cell) override { finish_(cell, task); }
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* block) noexcept { deallocate_frame(block); }
+
+  Task<T> task;
+  Finish finish_;
+};
+
+/// Starts a Task as a root of the running cell.
+template <class T, class Finish>
+Handled run_root(Cell& cell, RootKind kind, Task<T> task, Instant deadline, std::string_view message, Finish finish) {
+  auto* const root = new TaskRoot<T, Finish>(std::move(task), std::move(finish));
+  root->kind = kind;
+  root->deadline = deadline;
+  root->message = message;
+  root->task.on_done([](void* done) noexcept { *static_cast<bool*>(done) = true; }, &root->done);
+  cell.adopt_root(*root);
+  return cell.drive_root(*root, root->task.handle());
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,197 @@
+// The constant descriptors of (actor, message, kind of sending), and how each calls the actor's handler.
+// Stability: internal.
+#pragma once
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include "backstage/actor/inbox.hpp"
+#include "backstage/actor/interleaved.hpp"
+#include "backstage/actor/reply.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+template <class M, class T>
+struct AskEnvelope {
+  Envelope head;
+  ReplyPort port;
+  M message;
+};
+
+/// The text of an ask that its actor did not take: "the actor (chronicle::Store) is being stopped".
+[[nodiscard]] std::string reason_of_refusal(Errc why, std::string_view actor);
+
+template <class P, class M>
+decltype(auto) pass(M& message) {
+  if constexpr (std::same_as<P, const M&>) {
+    return static_cast<const M&>(message);
+  } else {
+    return std::move(message);
+  }
+}
+
+/// Calls A::handle with the message and gives its outcome to `sink`.
+template <class A, class M, class Sink>
+Handled invoke(Cell& cell, M& message, Sink sink) {
+  using P = parameter_t<A, M>;
+  using R = handler_result_t<A, M>;
+  using T = reply_t<A, M>;
+  A& actor = cell.actor<A>();
+  constexpr bool replies = TakesReply<A, P> || TakesReplyContext<A, P>;
+
+  const Instant deadline = sink.deadline();
+  const auto reply = [&]() -> Reply<T> {
+    if constexpr (std::same_as<Sink, NoAnswer>) {
+      return Reply<T>();
+    } else {
+      return ReplyAccess::make<T>(sink.release());
+    }
+  };
+  const auto call = [&]() -> R {
+    if constexpr (TakesReplyContext<A, P>) {
+      return actor.handle(pass<P>(message), reply(), static_cast<Context&>(cell));
+    } else if constexpr (TakesReply<A, P>) {
+      return actor.handle(pass<P>(message), reply());
+    } else if constexpr (TakesContext<A, P>) {
+      return actor.handle(pass<P>(message), static_cast<Context&>(cell));
+    } else {
+      return actor.handle(pass<P>(message));
+    }
+  };
+
+  if constexpr (Unwrapped<R>::is_task) {
+    auto task = [&] {
+      if constexpr (Unwrapped<R>::is_interleaved) {
+        return call().release();
+      } else {
+        return call();
+      }
+    }();
+    using Value = typename decltype(task)::value_type;
+    auto finish = [s = std::move(sink)](Cell&, Task<Value>& done) mutable {
+      if constexpr (std::is_void_v<Value>) {
+        done.take();
+        if constexpr (!replies) s(Result<T>());
+      } else {
+        Result<T> outcome(done.take());
+        if constexpr (!replies) s(std::move(outcome));
+      }
+    };
+    constexpr RootKind kind = Unwrapped<R>::is_interleaved ? RootKind::interleaved : RootKind::turn;
+    return run_root(cell, kind, std::move(task), deadline, type_name<M>(), std::move(finish));
+  } else if constexpr (std::is_void_v<R>) {
+    call();
+    if constexpr (!replies) sink(Result<T>());
+    return Handled::done;
+  } else {
+    Result<T> outcome(call());
+    sink(std::move(outcome));
+    return Handled::done;
+  }
+}
+
+/// Puts the message into the waiting event loop's slot and resumes it.
+template <class A, class M, class Sink>
+Handled deliver(Cell& cell, M& message, Sink sink) {
+  using Loop = loop_t<A>;
+  using Event = typename Loop::inbox::Event;
+  InboxBase& inbox = *waiting_inbox(cell);
+  auto& slot = *static_cast<std::optional<Event>*>(inbox.slot);
+  if constexpr (Loop::template takes<M>) {
+    slot.emplace(std::in_place_type<M>, std::move(message));
+  } else {
+    using Question = typename Loop::template asked<M>;
+    using T = typename Question::reply_type;
+    if constexpr (std::same_as<Sink, NoAnswer>) {
+      slot.emplace(std::in_place_type<Question>, std::move(message), Reply<T>());
+    } else {
+      slot.emplace(std::in_place_type<Question>, std::move(message), ReplyAccess::make<T>(sink.release()));
+    }
+  }
+  return inbox_resume(inbox);
+}
+
+template <class A, class M, class Sink>
+Handled dispatch(Cell& cell, M& message, Sink sink) {
+  if constexpr (HasHandler<A, M>) {
+    return invoke<A, M>(cell, message, std::move(sink));
+  } else {
+    return deliver<A, M>(cell, message, std::move(sink));
+  }
+}
+
+/// Destroys a message when the handler is done with it, also when it throws (M8: a coroutine has its own copy).
+template <class M>
+struct DestroyAfter {
+  M& message;
+  ~DestroyAfter() { message.~M(); }
+};
+
+template <class A, class M>
+Handled handle_plain(Cell& cell, Envelope& envelope) {
+  auto& whole = reinterpret_cast<PlainEnvelope<M>&>(envelope);
+  const DestroyAfter<M> guard{whole.message};
+  return dispatch<A, M>(cell, whole.message, NoAnswer{});
+}
+template <class M>
+void abandon_plain(Envelope& envelope, Errc) noexcept {
+  reinterpret_cast<PlainEnvelope<M>&>(envelope).message.~M();
+}
+template <class M>
+std::size_t weigh_plain(const Envelope& envelope) noexcept {
+  return weight_of(reinterpret_cast<const PlainEnvelope<M>&>(envelope).message);
+}
+
+template <class A, class M>
+Handled handle_ask(Cell& cell, Envelope& envelope) {
+  using T = reply_t<A, M>;
+  auto& whole = reinterpret_cast<AskEnvelope<M, T>&>(envelope);
+  const DestroyAfter<M> guard{whole.message};
+  AskAnswer<T> sink(std::move(whole.port));
+  whole.port.~ReplyPort();
+  return dispatch<A, M>(cell, whole.message, std::move(sink));
+}
+template <class A, class M>
+void abandon_ask(Envelope& envelope, Errc why) noexcept {
+  using T = reply_t<A, M>;
+  auto& whole = reinterpret_cast<AskEnvelope<M, T>&>(envelope);
+  whole.message.~M();
+  answer<T>(std::move(whole.port), Error(why, reason_of_refusal(why, type_name<A>())));
+  whole.port.~ReplyPort();
+}
+template <class A, class M>
+std::size_t weigh_ask(const Envelope& envelope) noexcept {
+  return weight_of(reinterpret_cast<const AskEnvelope<M, reply_t<A, M>>&>(envelope).message);
+}
+
+template <class A, class M>
+inline constexpr MessageDescriptor plain_descriptor{.handle = &handle_plain<A, M>,
+                                                    .abandon = &abandon_plain<M>,
+                                                    .message = type_name<M>(),
+                                                    .actor = type_name<A>(),
+                                                    .size = sizeof(PlainEnvelope<M>),
+                                                    .kind = SendKind::plain,
+                                                    .weight = &weigh_plain<M>};
+template <class A, class M>
+inline constexpr MessageDescriptor system_descriptor{.handle = &handle_plain<A, M>,
+                                                     .abandon = &abandon_plain<M>,
+                                                     .message = type_name<M>(),
+                                                     .actor = type_name<A>(),
+                                                     .size = sizeof(PlainEnvelope<M>),
+                                                     .kind = SendKind::system,
+                                                     .weight = &weigh_plain<M>};
+template <class A, class M>
+inline constexpr MessageDescriptor ask_descriptor{.handle = &handle_ask<A, M>,
+                                                  .abandon = &abandon_ask<A, M>,
+                                                  .message = type_name<M>(),
+                                                  .actor = type_name<A>(),
+                                                  .size = sizeof(AskEnvelope<M, reply_t<A, M>>),
+                                                  .kind = SendKind::ask,
+                                                  .weight = &weigh_ask<A, M>};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

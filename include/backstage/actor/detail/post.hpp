@@ -1,0 +1,169 @@
+// How messages get from a sender to a cell: the send path, as short as it can be made, and its slow side.
+// Stability: internal.
+#pragma once
+
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "backstage/actor/detail/cell.hpp"
+#include "backstage/actor/detail/handlers.hpp"
+#include "backstage/actor/detail/type_name.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+/// The part of the runtime's core that the send path needs inline.
+struct CoreFace {
+  SlabPool* pool = nullptr;
+  Scheduler* scheduler = nullptr;
+  MessageCounters* outside = nullptr;  // of threads that are no workers
+};
+
+/// Counts the threads from outside that are inside a send, so that a Runtime can end while Refs to it live on.
+struct Presence {
+  static constexpr std::uint64_t closed = 1ULL << 63U;
+  std::atomic<std::uint64_t> word{0};
+
+  [[nodiscard]] bool enter() noexcept {
+    // seq_cst: against close() in another thread; whoever enters before is waited for.
+    if ((word.fetch_add(1, std::memory_order_seq_cst) & closed) == 0) return true;
+    word.fetch_sub(1, std::memory_order_seq_cst);
+    return false;
+  }
+  // release: what was done inside happens before the end of the Runtime that waits for us.
+  void leave() noexcept { word.fetch_sub(1, std::memory_order_release); }
+};
+
+/// At the start of each 64 KiB chunk of cells. After the Runtime's end the chunk reads as zeros: no core, generation 0.
+struct ChunkHeader {
+  std::atomic<CoreFace*> core{nullptr};
+  std::atomic<Presence*> presence{nullptr};
+};
+inline constexpr std::uintptr_t chunk_bytes = 64 * 1024;
+[[nodiscard]] inline ChunkHeader& chunk_of(const Cell* cell) noexcept {
+  return *reinterpret_cast<ChunkHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(chunk_bytes - 1));
+}
+
+/// What each worker counts; Turn::context points to it.
+struct WorkerContext {
+  CoreFace* core = nullptr;
+  MessageCounters counters;
+};
+[[nodiscard]] inline WorkerContext* context_for(const CoreFace* core) noexcept {
+  if (this_turn == nullptr || this_turn->context == nullptr) return nullptr;
+  auto* const context = static_cast<WorkerContext*>(this_turn->context);
+  return context->core == core ? context : nullptr;
+}
+
+/// Keeps the core of a cell alive while a thread uses it. Free inside a turn of the same Runtime.
+class Visit {
+ public:
+  explicit Visit(const Cell* cell) noexcept {
+    ChunkHeader& chunk = chunk_of(cell);
+    // acquire: pairs with the release that published the chunk.
+    CoreFace* const core = chunk.core.load(std::memory_order_acquire);
+    if (core == nullptr) return;
+    if ((context_ = context_for(core)) != nullptr) {
+      core_ = core;
+      return;
+    }
+    Presence* const presence = chunk.presence.load(std::memory_order_acquire);
+    if (presence == nullptr || !presence->enter()) return;
+    presence_ = presence;
+    core_ = core;
+  }
+  ~Visit() {
+    if (presence_ != nullptr) presence_->leave();
+  }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+
+  [[nodiscard]] CoreFace* core() const noexcept { return core_; }
+  [[nodiscard]] WorkerContext* context() const noexcept { return context_; }
+
+ private:
+  CoreFace* core_ = nullptr;
+  WorkerContext* context_ = nullptr;
+  Presence* presence_ = nullptr;
+};
+
+inline void count_sent(CoreFace& core, WorkerContext* context) noexcept {
+  if (context != nullptr) {
+    MessageCounters::bump(context->counters.sent);
+  } else {
+    core.outside->sent.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+[[nodiscard]] inline void* new_block(CoreFace& core, WorkerContext* context, std::size_t bytes) {
+  return context != nullptr ? this_turn->cache->allocate(bytes) : core.pool->shared().allocate(bytes);
+}
+inline void free_block(CoreFace& core, WorkerContext* context, void* block, std::size_t bytes) noexcept {
+  if (context != nullptr) {
+    this_turn->cache->deallocate(block, bytes);
+  } else {
+    core.pool->shared().deallocate(block, bytes);
+  }
+}
+
+/// An envelope with what stands between it and the message.
+template <class M>
+struct PlainEnvelope {
+  Envelope head;
+  M message;
+};
+
+/// Builds an envelope's block in place; gives the memory back when a constructor throws.
+template <class Block, class... X>
+[[nodiscard]] Block* build(CoreFace& core, WorkerContext* context, const MessageDescriptor& descriptor,
+                           std::uint32_t generation, X&&... parts) {
+  static_assert(alignof(Block) <= 16, "messages with an alignment above 16 bytes are not supported: send a pointer");
+  void* const memory = new_block(core, context, sizeof(Block));
+  if constexpr (noexcept(Block{Envelope(descriptor, generation), std::forward<X>(parts)...})) {
+    return ::new (memory) Block{Envelope(descriptor, generation), std::forward<X>(parts)...};
+  } else {
+    try {
+      return ::new (memory) Block{Envelope(descriptor, generation), std::forward<X>(parts)...};
+    } catch (...) {
+      free_block(core, context, memory, sizeof(Block));
+      throw;
+    }
+  }
+}
+
+/// Frees an envelope's memory; its payload is destroyed already.
+inline void free_envelope(CoreFace& core, WorkerContext* context, Envelope& envelope) noexcept {
+  const std::uint32_t bytes = envelope.descriptor->size;
+  free_block(core, context, &envelope, bytes);
+}
+
+// ---- the slow side (post.cpp)
+
+enum class Admission : std::uint8_t { admitted, gone, stopping, full };
+
+/// For `send` and asks when the fast path does not apply: the policy of the mailbox decides.
+void post_slowly(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position);
+/// Would a try_send be admitted now?
+[[nodiscard]] Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) noexcept;
+/// A dead letter: counted, told to the events, its payload abandoned, its memory freed.
+void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept;
+
+/// Hands an envelope over. It was counted as sent by the caller.
+inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope,
+                 std::uint32_t* position = nullptr) {
+  // acquire: pairs with the release that opened the place; a mismatch in any bit (other generation, refusing,
+  // special mailbox) takes the slow side.
+  if (cell.gate.load(std::memory_order_acquire) != envelope.generation << gate_bit::bits ||
+      cell.mailbox.depth() >= cell.bound) [[unlikely]] {
+    post_slowly(core, context, cell, envelope, position);
+    return;
+  }
+  if (cell.mailbox.push(&envelope, position)) core.scheduler->schedule(cell);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,123 @@
+// runtime.events(): one typed stream of what happens to actors, for subscribers, dashboards and tests.
+//
+//     auto subscription = runtime.events().subscribe([](const Event& event) { ... });   // called on runtime threads
+//     runtime.events().subscribe(ref);                                                  // or sent to handle(Event)
+//
+// Events of one actor come in order. A callback must be quick, must not throw, and may send but not block.
+// Stability: settling (v0).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "backstage/actor/ref.hpp"
+#include "backstage/actor/status.hpp"
+#include "backstage/base/function.hpp"
+#include "backstage/mailbox/counters.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+/// A message that was not delivered, or was dropped by policy.
+struct DeadLetter {
+  Undelivered why;
+  std::string_view message;  ///< its type
+  std::string_view actor;    ///< the type of the actor it was meant for
+  std::string path;          ///< that actor's path where it is known (it may be gone)
+};
+struct StatusChanged {
+  std::string path;
+  std::string_view actor;
+  Status from;
+  Status to;
+  std::uint32_t incarnation;
+};
+/// An incarnation ended by a failure.
+struct ActorFailed {
+  std::string path;
+  std::string_view actor;
+  std::uint32_t incarnation;
+  Error error;
+};
+/// The supervisor restarts a child after a back-off.
+struct Restarting {
+  std::string path;
+  std::string_view actor;
+  std::uint32_t restarts;
+  Duration after;
+};
+/// An actor is gone for good.
+struct Ended {
+  std::string path;
+  std::string_view actor;
+  Result<> result;
+};
+/// A child of the root failed more often than its limit allows: nobody above can help.
+struct GaveUp {
+  std::string path;
+  std::string_view actor;
+  Error error;
+};
+
+using Event = std::variant<DeadLetter, StatusChanged, ActorFailed, Restarting, Ended, GaveUp>;
+
+class Events {
+ public:
+  using Callback = MoveFunction<void(const Event&)>;
+
+  /// Ends with its destruction: afterwards the callback is not called any more (and no call is under way).
+  class Subscription {
+   public:
+    Subscription() = default;
+    Subscription(Subscription&&) noexcept = default;
+    Subscription& operator=(Subscription&& other) noexcept {
+      if (this != &other) {
+        end();
+        entry_ = std::move(other.entry_);
+        hub_ = other.hub_;
+      }
+      return *this;
+    }
+    ~Subscription() { end(); }
+    void end() noexcept;
+
+   private:
+    friend class Events;
+    struct Entry;
+    std::shared_ptr<Entry> entry_;
+    std::weak_ptr<std::atomic<int>> hub_;
+  };
+
+  Events();
+  ~Events();
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  [[nodiscard]] Subscription subscribe(Callback callback);
+  /// Sends each event to `target` for as long as it lives (its mailbox bounds what waits).
+  template <class A>
+  void subscribe(Ref<A> target) {
+    static_assert(Handles<A, Event>, "the subscriber needs  void handle(backstage::Event)");
+    keep(subscribe([target](const Event& event) { target.send(Event(event)); }));
+  }
+
+  /// Whether anybody listens: what is costly to build need not be built.
+  [[nodiscard]] bool wanted() const noexcept { return listeners_->load(std::memory_order_relaxed) > 0; }
+  void emit(const Event& event) noexcept;
+
+ private:
+  void keep(Subscription subscription);
+  std::shared_ptr<std::atomic<int>> listeners_;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Subscription::Entry>> entries_;
+  std::vector<Subscription> kept_;
+};
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,198 @@
+// Reply<T>: the right to answer one request, once, from anywhere and at any time.
+//
+//     void handle(Get get, Reply<std::string> reply) { std::move(reply)(lookup(get.key)); }
+//
+// Dropped unanswered, the asker hears Errc::dropped at once. `ref.forward(message, std::move(reply))` lets another
+// actor answer, under the same deadline. Threads: may be moved to and used on any thread.
+// Stability: settling (v0).
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "backstage/actor/detail/post.hpp"
+#include "backstage/base/function.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+/// A request made by a thread outside: shared between the asking thread and whoever answers.
+struct OutsideAsk {
+  virtual ~OutsideAsk() = default;
+  virtual void fail(Error error) = 0;
+};
+
+template <class T>
+struct OutsideAskOf final : OutsideAsk {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::optional<Result<T>> result;
+  MoveFunction<void()> notify;
+
+  void put(Result<T> answer) {
+    MoveFunction<void()> call;
+    {
+      const std::lock_guard lock(mutex);
+      if (result) return;
+      result.emplace(std::move(answer));
+      call = std::move(notify);
+      arrived.notify_all();
+    }
+    if (call) call();
+  }
+  void fail(Error error) override { put(Result<T>(std::move(error))); }
+};
+
+/// Where an answer goes: to an await of an actor, or to a thread outside. Moved, never copied: one answer.
+struct ReplyPort {
+  ReplyPort() = default;
+  ReplyPort(Cell* asker, std::uint32_t asker_generation, std::uint32_t asker_number, Instant until) noexcept
+      : cell(asker), generation(asker_generation), number(asker_number), deadline(until) {}
+  ReplyPort(std::shared_ptr<OutsideAsk> asker, Instant until) noexcept : outside(std::move(asker)), deadline(until) {}
+  ReplyPort(ReplyPort&& other) noexcept
+      : cell(std::exchange(other.cell, nullptr)),
+        outside(std::move(other.outside)),
+        generation(other.generation),
+        number(other.number),
+        deadline(other.deadline) {}
+  ReplyPort& operator=(ReplyPort&& other) noexcept {
+    cell = std::exchange(other.cell, nullptr);
+    outside = std::move(other.outside);
+    generation = other.generation;
+    number = other.number;
+    deadline = other.deadline;
+    return *this;
+  }
+  explicit operator bool() const noexcept { return cell != nullptr || outside != nullptr; }
+
+  Cell* cell = nullptr;
+  std::shared_ptr<OutsideAsk> outside;
+  std::uint32_t generation = 0;
+  std::uint32_t number = 0;
+  Instant deadline = Instant::never();
+};
+
+/// An answer on its way through the asker's lane.
+template <class T>
+struct ReplyNode : LaneNode {
+  explicit ReplyNode(Result<T> r) : result(std::move(r)) {}
+  Result<T> result;
+  std::uint32_t number = 0;
+};
+
+/// An await whose result is a Result<T> that comes through the lane.
+template <class T>
+struct ResultAwaiter : Awaiter {
+  std::optional<Result<T>> result_;
+  void complete(LaneNode& node) override { result_.emplace(std::move(static_cast<ReplyNode<T>&>(node).result)); }
+};
+
+template <class T>
+void run_reply(LaneNode& node, Cell* cell) {
+  auto& reply = static_cast<ReplyNode<T>&>(node);
+  Awaiter* awaiter = nullptr;
+  if (cell != nullptr && (awaiter = cell->find_awaiter(reply.number)) != nullptr) awaiter->complete(node);
+  reply.~ReplyNode<T>();
+  deallocate_frame(&node);
+  if (awaiter != nullptr) cell->wake_awaiter(*awaiter);
+}
+
+template <class T>
+void answer(ReplyPort port, Result<T> result) {
+  if (port.cell != nullptr) {
+    const Visit visit(port.cell);
+    if (visit.core() == nullptr) return;
+    // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
+    if (port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) return;
+    auto* const node = ::new (allocate_frame(sizeof(ReplyNode<T>))) ReplyNode<T>(std::move(result));
+    node->run = &run_reply<T>;
+    node->generation = port.generation;
+    node->number = port.number;
+    port.cell->post_lane(*node);
+  } else if (port.outside != nullptr) {
+    static_cast<OutsideAskOf<T>&>(*port.outside).put(std::move(result));
+  }
+}
+
+/// Who answers for a handler's return value: nobody, or the asker. Unanswered, the request has failed.
+struct NoAnswer {
+  template <class T>
+  void operator()(Result<T>) noexcept {}
+  [[nodiscard]] Instant deadline() const noexcept { return Instant::never(); }
+};
+template <class T>
+class AskAnswer {
+ public:
+  explicit AskAnswer(ReplyPort port) noexcept : port_(std::move(port)) {}
+  AskAnswer(AskAnswer&&) noexcept = default;
+  AskAnswer& operator=(AskAnswer&&) = delete;
+  ~AskAnswer() {
+    if (port_) {
+      answer<T>(std::move(port_),
+                Error(Errc::failed, "the actor failed or was ended while it handled the request").and_may_have_run());
+    }
+  }
+  void operator()(Result<T> result) { answer<T>(std::move(port_), std::move(result)); }
+  [[nodiscard]] Instant deadline() const noexcept { return port_.deadline; }
+  [[nodiscard]] ReplyPort release() noexcept { return std::move(port_); }
+
+ private:
+  ReplyPort port_;
+};
+
+struct ReplyAccess;
+
+}  // namespace detail
+
+template <class T>
+class Reply {
+ public:
+  using value_type = T;
+  Reply() = default;
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&& other) noexcept {
+    if (this != &other) {
+      drop();
+      port_ = std::move(other.port_);
+    }
+    return *this;
+  }
+  ~Reply() { drop(); }
+
+  /// Answers. A Reply to a plain send (nobody asked) answers nobody.
+  void operator()(Result<T> result) && {
+    if (port_) detail::answer<T>(std::move(port_), std::move(result));
+  }
+  /// Whether anybody waits for the answer as far as is known here.
+  [[nodiscard]] bool is_wanted() const noexcept { return static_cast<bool>(port_); }
+  /// Until when the asker waits.
+  [[nodiscard]] Instant deadline() const noexcept { return port_.deadline; }
+
+ private:
+  friend struct detail::ReplyAccess;
+  explicit Reply(detail::ReplyPort port) noexcept : port_(std::move(port)) {}
+  void drop() noexcept {
+    if (port_) detail::answer<T>(std::move(port_), Error(Errc::dropped, "the request was dropped unanswered").and_may_have_run());
+  }
+  detail::ReplyPort port_;
+};
+
+namespace detail {
+struct ReplyAccess {
+  template <class T>
+  static Reply<T> make(ReplyPort port) noexcept {
+    return Reply<T>(std::move(port));
+  }
+  template <class T>
+  static ReplyPort take(Reply<T>& reply) noexcept {
+    return std::move(reply.port_);
+  }
+};
+}  // namespace detail
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,211 @@
+// Runtime: owns the workers, the actors' places and everything they share. Any number may live in one process.
+//
+//     Runtime runtime;
+//     Ref<Account> account = runtime.spawn<Account>("account", 100);
+//     account.send(Deposit{50});
+//     runtime.ask<Balance>(account).within(1s).value();      // blocks this thread only
+//
+// Threads: all members from any thread, but not from within an actor (an actor uses its Context).
+// Lifetime: the destructor is shutdown(10s). Refs may outlive the Runtime.
+// Stability: settling (v0).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "backstage/actor/await.hpp"
+#include "backstage/actor/events.hpp"
+#include "backstage/actor/service.hpp"
+#include "backstage/mailbox/counters.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+struct RuntimeOptions {
+  /// Worker threads; 0: what affinity and cgroup quota allow.
+  unsigned workers = 0;
+  /// No thread at all: whoever owns the Runtime drives it (see sim/test_runtime.hpp).
+  bool manual = false;
+  /// Threads of the blocking pool at most, and jobs that may wait for one.
+  unsigned blocking_threads = 16;
+  std::size_t blocking_queue = 1'024;
+  /// Null: the real one.
+  std::shared_ptr<Environment> environment;
+  /// Where log lines go; null: standard error, human-readable.
+  std::shared_ptr<LogSink> log_sink;
+  Level log_level = Level::info;
+  /// Name of the root in paths and the tree.
+  std::string name = "";
+};
+
+/// An actor whose thread was not given back when the runtime had to stop.
+struct StuckActor {
+  std::string path;
+  std::string_view message;  ///< the type of the message it is in
+};
+
+/// An ask from outside that does not block: for programs with a main loop of their own.
+template <class T>
+class [[nodiscard]] PendingAnswer {
+ public:
+  explicit PendingAnswer(std::shared_ptr<detail::OutsideAskOf<T>> state, Instant deadline, const Clock& clock)
+      : state_(std::move(state)), deadline_(deadline), clock_(&clock) {}
+  /// The answer if it has come, or Errc::timeout if the deadline has passed; nothing while neither.
+  [[nodiscard]] std::optional<Result<T>> poll() {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->result) return std::move(*state_->result);
+    if (clock_->now() >= deadline_) return Result<T>(Error(Errc::timeout, "no answer in time").and_may_have_run());
+    return std::nullopt;
+  }
+  /// Calls `notify` once when the answer is there (at once if it is already): on a runtime thread, so it should only
+  /// wake the program's own loop. It is not called for a timeout: poll() tells that.
+  void on_ready(MoveFunction<void()> notify) {
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (!state_->result) {
+        state_->notify = std::move(notify);
+        return;
+      }
+    }
+    notify();
+  }
+
+ private:
+  std::shared_ptr<detail::OutsideAskOf<T>> state_;
+  Instant deadline_;
+  const Clock* clock_;
+};
+
+class Runtime;
+
+/// A request from outside, without its deadline yet.
+template <class A, class M>
+class [[nodiscard]] OutsideRequest {
+ public:
+  using T = reply_t<A, M>;
+  OutsideRequest(Runtime& runtime, detail::Request<A, M> request)
+      : runtime_(runtime), request_(std::move(request)) {}
+  /// Blocks this thread until the answer or the deadline. Inside an actor: Errc::invalid (use co_await ref.ask).
+  Result<T> within(Duration d) &&;
+  /// Does not block: poll() the answer, or be notified.
+  PendingAnswer<T> polled_within(Duration d) &&;
+
+ private:
+  Runtime& runtime_;
+  detail::Request<A, M> request_;
+};
+
+class Runtime {
+ public:
+  explicit Runtime(RuntimeOptions options = {});
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  ~Runtime();
+
+  /// Starts an actor below the root. Throws Need (Errc::exists, Errc::invalid, Errc::stopping).
+  template <class A, class... X>
+  Ref<A> spawn(std::string_view name, X&&... arguments) {
+    return spawn(child<A>(name, std::forward<X>(arguments)...));
+  }
+  template <class A>
+  Ref<A> spawn(Child<A> spec) {
+    detail::Cell& started = start(std::move(spec).build(pool()));
+    return detail::RefAccess::make<A>(&started, started.generation());
+  }
+
+  /// `runtime.ask<Balance>(account).within(1s)`.
+  template <class M, class A, class... X>
+  [[nodiscard]] OutsideRequest<A, M> ask(const Ref<A>& actor, X&&... parts) {
+    static_assert(Handles<A, M>, "this actor has no handle() for exactly that message type");
+    return OutsideRequest<A, M>(*this, detail::Request<A, M>(detail::RefAccess::cell(actor),
+                                                             detail::RefAccess::generation(actor),
+                                                             std::forward<X>(parts)...));
+  }
+
+  /// Ends one actor in order; returns at once.
+  template <class A>
+  void stop(const Ref<A>& actor) {
+    detail::stop_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor));
+  }
+
+  /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
+  /// one second; an error names the actors whose threads were not given back (their memory is then leaked, not freed
+  /// under them). Later calls return the first one's result.
+  Result<> shutdown(Duration within = default_shutdown_within);
+  [[nodiscard]] const std::vector<StuckActor>& stuck() const noexcept;
+  /// True after a child of the root failed for good.
+  [[nodiscard]] bool gave_up() const noexcept;
+
+  [[nodiscard]] Events& events() noexcept;
+  /// The accounting of messages. Exact when the runtime rests (M6).
+  [[nodiscard]] MessageCounts counts() const noexcept;
+  /// Asks every actor; those that do not answer within `within` are marked.
+  [[nodiscard]] ServiceTree service_tree(Duration within = std::chrono::seconds(1));
+  [[nodiscard]] const Environment& environment() const noexcept;
+  [[nodiscard]] Logger log(std::string where = "") const;
+  [[nodiscard]] unsigned workers() const noexcept;
+  /// Blocks that the runtime's pool has handed out: a census for tests, exact when the runtime rests.
+  [[nodiscard]] SlabCensus memory() const;
+  [[nodiscard]] std::size_t actors() const noexcept;
+
+  /// The inside, for the floors above (application, sim).
+  [[nodiscard]] detail::Core& core() noexcept { return *core_; }
+
+ private:
+  template <class A, class M>
+  friend class OutsideRequest;
+  [[nodiscard]] SlabPool& pool() noexcept;
+  detail::Cell& start(detail::Body& body);
+  /// Blocks (or, in manual mode, drives) until done() or the deadline.
+  void wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)(detail::OutsideAsk&),
+                  void (*block)(detail::OutsideAsk&, Duration));
+  [[nodiscard]] bool called_inside() const noexcept;
+
+  detail::Core* core_;
+};
+
+template <class A, class M>
+PendingAnswer<reply_t<A, M>> OutsideRequest<A, M>::polled_within(Duration d) && {
+  const Clock& clock = runtime_.environment().clock();
+  const Instant deadline = clock.now() + d;
+  auto state = std::make_shared<detail::OutsideAskOf<T>>();
+  detail::AskRecord record;
+  request_.send(detail::ReplyPort(state, deadline), record);
+  return PendingAnswer<T>(std::move(state), deadline, clock);
+}
+
+template <class A, class M>
+Result<reply_t<A, M>> OutsideRequest<A, M>::within(Duration d) && {
+  if (runtime_.called_inside()) {
+    return Error(Errc::invalid, "runtime.ask blocks its thread: inside an actor use co_await ref.ask<...>().within(...)");
+  }
+  const Clock& clock = runtime_.environment().clock();
+  detail::AskRecord record;
+  record.sent = clock.now();
+  const Instant deadline = record.sent + d;
+  auto state = std::make_shared<detail::OutsideAskOf<T>>();
+  request_.send(detail::ReplyPort(state, deadline), record);
+  using State = detail::OutsideAskOf<T>;
+  runtime_.wait_until(
+      deadline, *state,
+      [](detail::OutsideAsk& ask) {
+        auto& s = static_cast<State&>(ask);
+        const std::lock_guard lock(s.mutex);
+        return s.result.has_value();
+      },
+      [](detail::OutsideAsk& ask, Duration most) {
+        auto& s = static_cast<State&>(ask);
+        std::unique_lock lock(s.mutex);
+        s.arrived.wait_for(lock, most, [&] { return s.result.has_value(); });
+      });
+  const std::lock_guard lock(state->mutex);
+  if (state->result) return std::move(*state->result);
+  return detail::timeout_error(record, clock.now());
+}
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,85 @@
+// The service tree: every actor with its status, as data and as text. It is gathered through the command lane, so an
+// actor whose mailbox is full still answers; one that is stuck in a handler is shown as such.
+// Stability: settling (v0).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backstage/actor/await.hpp"
+#include "backstage/actor/status.hpp"
+#include "backstage/base/time.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+struct Service {
+  std::string name;
+  std::string type;
+  Status status = Status::starting;      ///< as the actor says
+  Status rolled_up = Status::starting;   ///< the gravest of its own and its children's
+  std::uint32_t incarnation = 0;
+  Duration uptime{0};                    ///< of this incarnation
+  std::uint32_t mailbox = 0;             ///< messages that wait
+  std::uint64_t handled = 0;             ///< messages handled since the place was made
+  bool responding = true;                ///< false: did not answer in time (busy with one message)
+  std::string last_error;
+  std::vector<Service> children;         ///< in start order
+};
+
+class ServiceTree {
+ public:
+  ServiceTree() = default;
+  explicit ServiceTree(Service top) : root(std::move(top)) {}
+  Service root;
+  /// One line an actor: name, type, status, restarts, mailbox, uptime.
+  [[nodiscard]] std::string text() const;
+};
+
+namespace detail {
+class ServiceWalk;
+/// Asks `from` and everybody below. The answer (ReplyNode<ServiceTree>) goes to `port` when all have answered.
+[[nodiscard]] std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port);
+/// What has been gathered so far.
+[[nodiscard]] ServiceTree gathered(ServiceWalk& walk);
+[[nodiscard]] Cell& root_of(Cell& cell) noexcept;
+
+class ServiceAwait final : public ResultAwaiter<ServiceTree> {
+ public:
+  explicit ServiceAwait(Duration within) : within_(within) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    Cell& me = *current_cell();
+    const Instant deadline = this_turn->worker->fresh_now() + within_;
+    enlist(me, handle, deadline);
+    walk_ = start_walk(root_of(me), ReplyPort(&me, me.generation(), number_, deadline));
+  }
+  Result<ServiceTree> await_resume() { return std::move(*result_); }
+  /// Not everybody answered: those who did not are marked.
+  void expire(Cell&) override { result_.emplace(gathered(*walk_)); }
+
+ private:
+  Duration within_;
+  std::shared_ptr<ServiceWalk> walk_;
+};
+}  // namespace detail
+
+template <>
+class [[nodiscard]] Pending<ServiceTree> {
+ public:
+  class [[nodiscard]] Within {
+   public:
+    explicit Within(Duration d) : within_(d) {}
+    detail::ServiceAwait operator co_await() && { return detail::ServiceAwait(within_); }
+    using value_type = Result<ServiceTree>;
+
+   private:
+    Duration within_;
+  };
+  [[nodiscard]] Within within(Duration d) && { return Within(d); }
+};
+
+}  // namespace v0
+}  // namespace backstage

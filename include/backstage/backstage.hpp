@@ -1,0 +1,6 @@
+// All of Backstage's runtime in one header: what most programs include.
+#pragma once
+
+#include "backstage/actor/actor.hpp"
+#include "backstage/application/application.hpp"
+#include "backstage/launcher/launcher.hpp"

@@ -1,0 +1,49 @@
+// A bounded pool of threads for work that blocks. Threads are made when needed, up to a limit, and end with the pool.
+// Without threads (manual mode) jobs are kept until somebody runs them.
+// Threads: submit() from any. Stability: internal.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "backstage/base/function.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+class BlockingPool {
+ public:
+  /// `threads` 0: manual, see run_all().
+  BlockingPool(unsigned threads, std::size_t queue) : most_threads_(threads), most_jobs_(queue) {}
+  BlockingPool(const BlockingPool&) = delete;
+  BlockingPool& operator=(const BlockingPool&) = delete;
+  /// Jobs that were not begun are destroyed; those under way are waited for.
+  ~BlockingPool();
+
+  /// False: the queue is full and the job was destroyed.
+  bool submit(MoveFunction<void()> job);
+  /// Manual mode: runs what is queued on this thread. Returns how many jobs that were.
+  std::size_t run_all();
+  [[nodiscard]] std::size_t running() const;
+  /// Takes no more jobs and forgets the threads (they may be stuck; the pool is then leaked).
+  void abandon() noexcept;
+
+ private:
+  void work();
+  const unsigned most_threads_;
+  const std::size_t most_jobs_;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<MoveFunction<void()>> jobs_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  std::size_t running_ = 0;
+  bool ending_ = false;
+};
+
+}  // namespace v0
+}  // namespace backstage

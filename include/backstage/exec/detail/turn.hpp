@@ -1,0 +1,95 @@
+// What the running thread is doing for a Runtime: the one pointer that is kept per thread (promise W2).
+//
+// A worker keeps one Turn for as long as it lives. Coroutines are resumed by a loop (drive), never from within one
+// another: whoever wants a coroutine to go on next leaves it in Turn::next and suspends. So a chain of a million
+// ready awaits uses the stack of one, in every build, whether or not the compiler makes tail calls.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <new>
+
+#include "backstage/exec/slab.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+class Worker;
+
+struct Turn {
+  std::coroutine_handle<> next{};   // resumed by drive() after the present coroutine suspends
+  SlabPool* pool = nullptr;         // the Runtime's memory
+  SlabCache* cache = nullptr;       // this thread's cache of it; null: use pool->shared()
+  Worker* worker = nullptr;         // null on a thread that only drives (tests)
+  void* context = nullptr;          // per-worker data of the floor above (counters, free cells)
+  void* cell = nullptr;             // the actor that is running, or null
+  void* root = nullptr;             // the root coroutine that is running, or null
+};
+
+inline thread_local constinit Turn* this_turn = nullptr;
+
+/// Sets the thread's Turn for a scope.
+class TurnScope {
+ public:
+  explicit TurnScope(Turn& turn) noexcept : before_(this_turn) { this_turn = &turn; }
+  ~TurnScope() { this_turn = before_; }
+  TurnScope(const TurnScope&) = delete;
+  TurnScope& operator=(const TurnScope&) = delete;
+
+ private:
+  Turn* before_;
+};
+
+/// Resumes `first` and then whatever each resumed coroutine leaves in Turn::next. May be nested (when_all).
+inline void drive(std::coroutine_handle<> first) {
+  Turn& turn = *this_turn;
+  while (first) {
+    turn.next = nullptr;
+    first.resume();
+    first = turn.next;
+  }
+  turn.next = nullptr;
+}
+
+/// Memory for coroutine frames: from the Runtime's pool on its threads, from the heap elsewhere. A header keeps
+/// where a frame came from, because it may be destroyed on another thread.
+struct FrameHeader {
+  SlabPool* pool;
+  std::size_t bytes;
+};
+static_assert(sizeof(FrameHeader) == 16);
+
+inline void* allocate_from(SlabPool* pool, std::size_t bytes) {
+  if (this_turn != nullptr && this_turn->pool == pool && this_turn->cache != nullptr) {
+    return this_turn->cache->allocate(bytes);
+  }
+  return pool->shared().allocate(bytes);
+}
+inline void deallocate_to(SlabPool* pool, void* block, std::size_t bytes) noexcept {
+  if (this_turn != nullptr && this_turn->pool == pool && this_turn->cache != nullptr) {
+    this_turn->cache->deallocate(block, bytes);
+  } else {
+    pool->shared().deallocate(block, bytes);
+  }
+}
+
+inline void* allocate_frame(std::size_t bytes) {
+  const std::size_t whole = bytes + sizeof(FrameHeader);
+  SlabPool* const pool = this_turn != nullptr ? this_turn->pool : nullptr;
+  void* const block = pool != nullptr ? allocate_from(pool, whole) : ::operator new(whole);
+  auto* const header = new (block) FrameHeader{pool, whole};
+  return header + 1;
+}
+inline void deallocate_frame(void* frame) noexcept {
+  FrameHeader* const header = static_cast<FrameHeader*>(frame) - 1;
+  if (header->pool != nullptr) {
+    deallocate_to(header->pool, header, header->bytes);
+  } else {
+    ::operator delete(static_cast<void*>(header));
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,80 @@
+// The environment: the only way by which time, chance, scheduling, files, network and signals reach code.
+//
+// A Runtime is built on one Environment, real or simulated, and hands it to whoever asks (Context::environment()).
+// Clock and Chance are always there. Everything else is a *door*: an interface that a higher floor declares
+// (net::Network, files::Files, ...) and registers here under its type, so that this file needs to know none of them:
+//
+//     environment.open<net::Network>(std::make_shared<net::AsioNetwork>());
+//     auto& network = environment.door<net::Network>();
+//
+// Threads: doors are opened before the Runtime starts; afterwards everything here may be read from any thread.
+// Stability: settling (v0).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <typeindex>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
+
+#include "backstage/base/result.hpp"
+#include "backstage/base/time.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+/// Monotonic and calendar time. Any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual Instant now() const noexcept = 0;
+  [[nodiscard]] virtual WallTime wall() const noexcept = 0;
+};
+
+/// Random bits. Any thread. The real one is seeded from the system, a simulated one from its seed.
+class Chance {
+ public:
+  virtual ~Chance() = default;
+  [[nodiscard]] virtual std::uint64_t next() noexcept = 0;
+};
+
+class Environment {
+ public:
+  Environment(std::shared_ptr<Clock> clock, std::shared_ptr<Chance> chance)
+      : clock_(std::move(clock)), chance_(std::move(chance)) {}
+
+  [[nodiscard]] const Clock& clock() const noexcept { return *clock_; }
+  [[nodiscard]] Chance& chance() const noexcept { return *chance_; }
+
+  /// Opens (or replaces) the door of type Door. Before the Runtime starts.
+  template <class Door>
+  void open(std::shared_ptr<Door> door) {
+    doors_[typeid(Door)] = std::move(door);
+  }
+  template <class Door>
+  [[nodiscard]] bool has() const {
+    return doors_.contains(typeid(Door));
+  }
+  /// The door of type Door. Throws Need (Errc::not_found, naming the type) when nobody opened it.
+  template <class Door>
+  [[nodiscard]] Door& door() const {
+    const auto found = doors_.find(typeid(Door));
+    if (found == doors_.end()) throw_no_door(typeid(Door).name());
+    return *static_cast<Door*>(found->second.get());
+  }
+
+ private:
+  [[noreturn]] static void throw_no_door(const char* type);
+
+  std::shared_ptr<Clock> clock_;
+  std::shared_ptr<Chance> chance_;
+  std::unordered_map<std::type_index, std::shared_ptr<void>> doors_;
+};
+
+/// The real world's clock and chance; no door is open yet.
+[[nodiscard]] std::shared_ptr<Environment> real_environment();
+
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,203 @@
+// The scheduler: workers with queues of their own, stealing, parking and timers. It runs Runnables (actors, one floor
+// up) and knows nothing else about them.
+//
+//   (1) A Runnable that was scheduled once is run once; who schedules sees to it that it is not queued twice.
+//   (2) No runnable waits for ever (F1): a turn is bounded by messages and by time, what is displaced goes to the
+//       back, what comes from outside alternates with what is local, and a worker that is stuck in one message has
+//       its queue taken over (the watch finds it within 2 looks of 10 ms).
+//   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
+//       a second without work. Nothing polls.
+//   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
+//       costs the waker 15 us on a small virtual machine, and shared work is slower than local work.
+//
+// Manual mode (threads = 0): no thread at all; whoever owns the scheduler calls run_ready() and expire_timers().
+// Threads: schedule(), arm() and cancel() from any thread.
+// Stability: internal.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "backstage/base/random.hpp"
+#include "backstage/exec/detail/event_count.hpp"
+#include "backstage/exec/detail/inject_queue.hpp"
+#include "backstage/exec/detail/run_queue.hpp"
+#include "backstage/exec/detail/turn.hpp"
+#include "backstage/exec/environment.hpp"
+#include "backstage/exec/slab.hpp"
+#include "backstage/exec/timer_wheel.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+class Scheduler;
+
+/// What can be run. Its address is its identity.
+struct Runnable {};
+
+/// A timer of the floor above. `fire` is called under the shard's lock, on any worker: it may schedule, nothing more.
+struct TimerEntry : TimerNode {
+  void (*fire)(TimerEntry&) noexcept = nullptr;
+  std::uint32_t shard = 0;
+};
+
+/// One worker's timers. Any thread may arm and cancel, behind a lock that is almost always its own worker's.
+struct alignas(kApart) TimerShard {
+  explicit TimerShard(Instant base) : wheel(base) {}
+  std::mutex mutex;
+  TimerWheel wheel;
+  std::atomic<std::int64_t> next_due{INT64_MAX};  // never later than the truth; exact after expire() and refresh()
+};
+
+struct SchedulerOptions {
+  unsigned threads = 1;  ///< 0: manual
+  unsigned turn_messages = 64;
+  Duration turn_time = std::chrono::microseconds(100);
+  Duration share_after = std::chrono::microseconds(50);
+};
+
+/// What one thread needs to run actors. In manual mode there is one without a thread.
+class alignas(kApart) Worker {
+ public:
+  Worker(Scheduler& scheduler, unsigned id);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  [[nodiscard]] unsigned id() const noexcept { return id_; }
+  [[nodiscard]] Scheduler& scheduler() const noexcept { return scheduler_; }
+  [[nodiscard]] Turn& turn() noexcept { return turn_; }
+  /// The clock as last read: at most a few messages old.
+  [[nodiscard]] Instant coarse_now() const noexcept { return now_; }
+  /// Reads the clock.
+  Instant fresh_now() noexcept;
+
+  /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
+  void give_way(Runnable& work) noexcept { push_back(&work); }
+  /// What is being run, for the report of who does not give its thread back. relaxed: read when all else has failed.
+  void note_cell(void* cell) noexcept { noted_cell_.store(cell, std::memory_order_relaxed); }
+  void note(const void* message) noexcept { noted_message_.store(message, std::memory_order_relaxed); }
+  [[nodiscard]] void* noted_cell() const noexcept { return noted_cell_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const void* noted_message() const noexcept { return noted_message_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_busy() const noexcept { return busy_.load(std::memory_order_seq_cst); }
+
+  /// To be called after each message of a turn. True: the turn has to end.
+  [[nodiscard]] bool after_message() noexcept;
+
+ private:
+  friend class Scheduler;
+
+  void push(Runnable* work) noexcept;
+  void push_back(Runnable* work) noexcept;
+  Runnable* next() noexcept;
+  void run(Runnable* work) noexcept;
+  void read_clock() noexcept;
+  void share_if_late() noexcept;
+
+  Scheduler& scheduler_;
+  const unsigned id_;
+  Turn turn_;
+  RunQueue<Runnable> queue_;
+  std::atomic<Runnable*> slot_{nullptr};  // the owner's next; a thief takes it only while `stuck_`
+  unsigned streak_ = 0;
+  unsigned alternate_ = 0;
+  unsigned messages_ = 0;
+  unsigned until_clock_ = 1;
+  unsigned stride_ = 1;
+  Instant now_{};
+  Instant turn_began_{};
+  std::uint64_t pushed_ = 0;       // to queue_, ever
+  std::uint64_t marked_at_ = 0;    // sojourn marker: position in queue_ ...
+  Instant marked_when_{};          // ... and when it was set
+  bool marked_ = false;
+  Random random_;
+  TimerShard timers_;
+  alignas(kApart) std::atomic<std::uint32_t> progress_{0};  // messages and turns, for the watch
+  std::atomic<bool> busy_{false};
+  std::atomic<bool> stuck_{false};
+  std::atomic<void*> noted_cell_{nullptr};
+  std::atomic<const void*> noted_message_{nullptr};
+  std::thread thread_;
+};
+
+class Scheduler {
+ public:
+  using Run = void (*)(Runnable&, Worker&);
+
+  Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  ~Scheduler();
+
+  /// Gives each worker's Turn its context (before start()).
+  void set_context(unsigned worker, void* context) noexcept { workers_[worker]->turn_.context = context; }
+  void start();
+  /// Ends and joins the workers; what is still queued is not run. Not from a worker.
+  void stop() noexcept;
+
+  [[nodiscard]] Worker& worker(unsigned id) noexcept { return *workers_[id]; }
+  /// Gives the threads up for lost: they are neither joined nor freed.
+  void abandon() noexcept;
+  [[nodiscard]] bool is_manual() const noexcept { return options_.threads == 0; }
+  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+  [[nodiscard]] const Environment& environment() const noexcept { return environment_; }
+  [[nodiscard]] Instant now() const noexcept { return environment_.clock().now(); }
+
+  /// Any thread: runs it soon, on this worker if the caller is one.
+  void schedule(Runnable& work) noexcept;
+  /// From a turn: behind everything that waits on this worker.
+  void schedule_last(Runnable& work) noexcept;
+
+  /// Any thread.
+  void arm(TimerEntry& timer, Instant due) noexcept;
+  /// Any thread. True: it will not fire. False: it fired (its fire() has returned) or was not armed.
+  bool cancel(TimerEntry& timer) noexcept;
+
+  // Manual mode, one thread.
+  /// Runs until nothing is runnable or `most` turns have been run; returns how many were.
+  std::size_t run_ready(std::size_t most);
+  /// The earliest timer, or never.
+  [[nodiscard]] Instant next_timer() noexcept;
+  /// Fires what is due.
+  void expire_timers() noexcept;
+  [[nodiscard]] Turn& manual_turn() noexcept { return workers_.front()->turn_; }
+
+  /// Any thread: nothing queued anywhere and no worker busy. Exact only when nobody sends from outside.
+  [[nodiscard]] bool looks_idle() const noexcept;
+
+ private:
+  friend class Worker;
+
+  void work(Worker& worker);
+  Runnable* steal(Worker& thief) noexcept;
+  void park(Worker& worker) noexcept;
+  bool has_visible_work() const noexcept;
+  void expire(TimerShard& shard, Instant now) noexcept;
+  void expire_due(Instant now) noexcept;
+  Instant earliest(bool exact) noexcept;
+  void watch();
+  void wake_watch() noexcept;
+
+  const Environment& environment_;
+  SlabPool& pool_;
+  const SchedulerOptions options_;
+  const Run run_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  InjectQueue<Runnable> inject_;
+  EventCount<> parking_;
+  alignas(kApart) std::atomic<std::int64_t> keeper_due_{INT64_MAX};  // until when the parked timekeeper sleeps
+  std::atomic<bool> stopping_{false};
+  std::thread watch_thread_;
+  alignas(kApart) std::atomic<std::uint32_t> watch_word_{0};  // 1: the watch sleeps without end and must be woken
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

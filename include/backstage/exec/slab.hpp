@@ -1,0 +1,252 @@
+// Pooled memory for envelopes, coroutine frames and actor bodies: a pop or a push on a thread's own free list.
+//
+//     SlabPool pool;                          // one per Runtime; owns all memory
+//     SlabCache& cache = pool.take_cache();   // one per worker thread
+//     void* p = cache.allocate(96);
+//     cache.deallocate(p, 96);                // or another cache's, or pool.shared()'s: any of this pool
+//
+// Threads: a SlabCache belongs to one thread at a time; SlabPool and SharedSlab may be used from any.
+// Promises:
+//  (1) A block goes to one owner at a time; the size (and alignment) given back is the one asked for.
+//  (2) Blocks are aligned to 16; to 64 when asked for with that alignment, and beyond through operator new.
+//  (3) Nothing returns to the system before the pool dies (trimming free chunks is left for later), so what a
+//      Runtime holds is the most it ever needed at once, and at most two magazines a class and cache more.
+//  (4) census() counts exactly what is live, provided that no cache is in use meanwhile.
+//  (5) With pooling off (SlabOptions, or a build with BACKSTAGE_SANITIZED) every block comes from operator new
+//      and returns to operator delete at once, so that sanitizers see each use after free.
+//
+// How: a cache has two magazines (free lists of a bounded length) a class. It takes from and returns to the first;
+// empty or full it is swapped with the second, and only when that does not help exchanged whole with the pool's
+// depot, behind a mutex a class. Two magazines, so that alternating at a boundary does not go to the depot each time.
+// Stability: internal (may change in any version).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace backstage {
+inline namespace v0 {
+
+struct SlabOptions {
+  bool pooling = true;
+};
+
+namespace slab_detail {
+
+/// A free block. What follows `next` is set only in the first block of a magazine that lies in the depot.
+struct Block {
+  explicit Block(Block* following) noexcept : next(following) {}  // NOLINT: the rest stays unset, to save two stores
+  Block* next;
+  Block* next_magazine;
+  std::size_t magazine_count;
+};
+
+/// 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
+inline constexpr std::array<std::uint16_t, 18> class_bytes{32,  64,  96,  128, 160, 192, 224,  256,  320,
+                                                           384, 448, 512, 640, 768, 896, 1024, 2048, 4096};
+inline constexpr std::size_t class_count = class_bytes.size();
+inline constexpr std::size_t max_pooled = class_bytes.back();
+
+inline constexpr auto class_of_step = [] {
+  std::array<std::uint8_t, max_pooled / 32 + 1> table{};
+  std::uint8_t c = 0;
+  for (std::size_t step = 0; step < table.size(); ++step) {
+    while (class_bytes[c] < step * 32) ++c;
+    table[step] = c;
+  }
+  return table;
+}();
+
+/// Precondition: bytes <= max_pooled.
+[[nodiscard]] constexpr std::size_t class_of(std::size_t bytes) noexcept { return class_of_step[(bytes + 31) / 32]; }
+
+/// How many blocks a magazine holds: 128, fewer of the large ones (32 KiB together), at least 8.
+[[nodiscard]] constexpr std::uint32_t magazine_blocks(std::size_t c) noexcept {
+  const std::size_t fit = 32 * 1024 / class_bytes[c];
+  return static_cast<std::uint32_t>(fit > 128 ? 128 : fit < 8 ? 8 : fit);
+}
+
+}  // namespace slab_detail
+
+/// What is live, in blocks and in bytes (of blocks: sizes are rounded up to their class).
+struct SlabCensus {
+  struct Class {
+    std::size_t block_bytes = 0;
+    std::int64_t live = 0;    ///< handed out
+    std::int64_t pooled = 0;  ///< free in caches and depot
+  };
+  std::array<Class, slab_detail::class_count> classes{};
+  std::int64_t large_live = 0;  ///< blocks over 4096 bytes or of large alignment
+  std::int64_t large_bytes = 0;
+  std::int64_t live_blocks = 0;  ///< all of the above
+  std::int64_t live_bytes = 0;
+  std::size_t reserved_bytes = 0;  ///< taken from the system for chunks
+};
+
+class SlabPool;
+
+/// One thread's magazines. Owned by the pool.
+class SlabCache {
+ public:
+  SlabCache(const SlabCache&) = delete;
+  SlabCache& operator=(const SlabCache&) = delete;
+
+  /// At least `bytes` bytes, aligned to 16. Throws std::bad_alloc when the system gives no more.
+  [[nodiscard]] void* allocate(std::size_t bytes) {
+    if (bytes <= slab_detail::max_pooled) [[likely]] {
+      Rack& rack = racks_[slab_detail::class_of(bytes)];
+      if (slab_detail::Block* block = rack.first) [[likely]] {
+        rack.first = block->next;
+        --rack.count;
+        return block;
+      }
+    }
+    return allocate_slowly(bytes);
+  }
+
+  /// Gives back what any cache of this pool allocated with the same `bytes`.
+  void deallocate(void* p, std::size_t bytes) noexcept {
+    if (bytes <= slab_detail::max_pooled) [[likely]] {
+      Rack& rack = racks_[slab_detail::class_of(bytes)];
+      if (rack.count < rack.capacity) [[likely]] {
+        rack.first = ::new (p) slab_detail::Block(rack.first);
+        ++rack.count;
+        return;
+      }
+    }
+    deallocate_slowly(p, bytes);
+  }
+
+  /// The same for types of greater alignment (a power of two).
+  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t align) {
+    return align <= 16 ? allocate(bytes) : allocate_aligned(bytes, align);
+  }
+  void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
+    if (align <= 16) {
+      deallocate(p, bytes);
+    } else {
+      deallocate_aligned(p, bytes, align);
+    }
+  }
+
+ private:
+  friend class SlabPool;
+
+  /// The magazine in use, and the second, which is either empty or full. Without pooling the capacity is 0, so
+  /// that `first` stays null and both directions end in the slow path without a further question here.
+  struct Rack {
+    slab_detail::Block* first = nullptr;
+    std::uint32_t count = 0;
+    std::uint32_t capacity = 0;
+    slab_detail::Block* second = nullptr;
+    std::uint32_t second_count = 0;
+  };
+
+  explicit SlabCache(SlabPool& pool) noexcept;
+  [[nodiscard]] void* allocate_slowly(std::size_t bytes);
+  void deallocate_slowly(void* p, std::size_t bytes) noexcept;
+  [[nodiscard]] void* allocate_aligned(std::size_t bytes, std::size_t align);
+  void deallocate_aligned(void* p, std::size_t bytes, std::size_t align) noexcept;
+  /// Hands both magazines of every class to the depot.
+  void flush() noexcept;
+
+  SlabPool& pool_;
+  // On lines of its own: two workers' caches never share one.
+  alignas(64) std::array<Rack, slab_detail::class_count> racks_{};
+};
+
+/// For threads without a cache: the same behind a mutex.
+class SharedSlab {
+ public:
+  SharedSlab(const SharedSlab&) = delete;
+  SharedSlab& operator=(const SharedSlab&) = delete;
+
+  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t align = 16) {
+    const std::lock_guard lock(mutex_);
+    return cache_.allocate(bytes, align);
+  }
+  void deallocate(void* p, std::size_t bytes, std::size_t align = 16) noexcept {
+    const std::lock_guard lock(mutex_);
+    cache_.deallocate(p, bytes, align);
+  }
+
+ private:
+  friend class SlabPool;
+  explicit SharedSlab(SlabCache& cache) noexcept : cache_(cache) {}
+  std::mutex mutex_;
+  SlabCache& cache_;
+};
+
+class SlabPool {
+ public:
+  explicit SlabPool(SlabOptions options = {});
+  /// Frees all memory, live or not. No cache is in use any more.
+  ~SlabPool();
+  SlabPool(const SlabPool&) = delete;
+  SlabPool& operator=(const SlabPool&) = delete;
+
+  /// A cache for the calling thread, until given back (or the pool's end).
+  [[nodiscard]] SlabCache& take_cache();
+  /// For a thread that ends: its free blocks go to the depot, the cache to the next who asks.
+  void give_back(SlabCache& cache) noexcept;
+  [[nodiscard]] SharedSlab& shared() noexcept { return *shared_; }
+
+  [[nodiscard]] bool pooling() const noexcept { return pooling_; }
+  /// Exact when no cache is in use (and its last use happened before this call).
+  [[nodiscard]] SlabCensus census() const;
+
+ private:
+  friend class SlabCache;
+
+  /// A class's magazines that no cache holds. Each on its own line: classes do not disturb each other.
+  struct alignas(64) Depot {
+    mutable std::mutex mutex;
+    slab_detail::Block* magazines = nullptr;  // linked by next_magazine
+    std::int64_t blocks = 0;                  // in those magazines
+    std::int64_t carved = 0;                  // ever cut from chunks for this class
+  };
+  struct Magazine {
+    slab_detail::Block* first = nullptr;
+    std::uint32_t count = 0;
+  };
+  struct FreeChunk {
+    void operator()(std::byte* chunk) const noexcept;
+  };
+
+  /// A magazine from the depot, or one of fresh blocks.
+  [[nodiscard]] Magazine take(std::size_t c);
+  void put(std::size_t c, slab_detail::Block* first, std::uint32_t count) noexcept;
+  [[nodiscard]] Magazine carve(std::size_t c);
+  [[nodiscard]] void* system_allocate(std::size_t bytes, std::size_t align);
+  void system_deallocate(void* p, std::size_t bytes, std::size_t align) noexcept;
+  void count(std::size_t bytes, bool large, std::int64_t change) noexcept;
+
+  const bool pooling_;
+  std::array<Depot, slab_detail::class_count> depots_;
+
+  mutable std::mutex chunk_mutex_;
+  std::vector<std::unique_ptr<std::byte, FreeChunk>> chunks_;
+  std::byte* fresh_ = nullptr;
+  std::size_t fresh_bytes_ = 0;
+  std::size_t next_chunk_bytes_;
+  std::size_t reserved_bytes_ = 0;
+
+  // Blocks that operator new gave, by class and large. Relaxed throughout: read only when quiescent.
+  std::array<std::atomic<std::int64_t>, slab_detail::class_count> direct_live_{};
+  std::atomic<std::int64_t> large_live_{0};
+  std::atomic<std::int64_t> large_bytes_{0};
+
+  mutable std::mutex caches_mutex_;
+  std::vector<std::unique_ptr<SlabCache>> caches_;
+  std::vector<SlabCache*> idle_caches_;  // capacity always for all of caches_: giving back does not allocate
+  std::unique_ptr<SharedSlab> shared_;
+};
+
+}  // namespace v0
+}  // namespace backstage

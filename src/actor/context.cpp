@@ -1,0 +1,405 @@
+// Context, spawning, timers: what an actor does in its own turn.
+#include "backstage/actor/context.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+detail::Cell& Context::cell() { return static_cast<detail::Cell&>(*this); }
+const detail::Cell& Context::cell() const { return static_cast<const detail::Cell&>(*this); }
+
+std::string_view Context::name() const { return cell().name(); }
+std::string Context::path() const { return cell().full_path(); }
+std::uint32_t Context::incarnation() const { return cell().incarnation; }
+const Environment& Context::environment() const { return *cell().core().environment; }
+Instant Context::now() const { return cell().core().scheduler->now(); }
+
+Logger Context::log() const {
+  auto& me = const_cast<detail::Cell&>(cell());
+  std::string& path = me.need_extras().path_text;
+  if (path.empty()) path = me.full_path();
+  return me.core().logger(path);
+}
+
+std::size_t Context::children() const { return cell().extras != nullptr ? cell().extras->children : 0; }
+
+void Context::status(Status next) { cell().set_status(next); }
+void Context::stop() { cell().signal_command(detail::signal::stop); }
+
+std::stop_token Context::stop_token() {
+  std::stop_source& source = cell().need_extras().stop_source;
+  if (!source.stop_possible()) source = std::stop_source();
+  return source.get_token();
+}
+
+SleepAwait Context::sleep(Duration d) { return SleepAwait(d); }
+YieldAwait Context::yield() { return YieldAwait(); }
+Pending<ServiceTree> Context::service_tree() { return Pending<ServiceTree>(); }
+
+void YieldAwait::await_suspend(std::coroutine_handle<> handle) {
+  detail::Cell& cell = *detail::current_cell();
+  enlist(cell, handle, Instant::never());
+  yields_ = true;
+  cell.signals.fetch_or(detail::signal::yield, std::memory_order_relaxed);
+}
+
+bool Timer::cancel() {
+  using namespace detail;
+  if (owner_ == nullptr || current_cell() != owner_ || owner_->generation() != generation_ ||
+      owner_->incarnation != incarnation_ || owner_->extras == nullptr) {
+    return false;
+  }
+  Extras& extras = *owner_->extras;
+  const auto found = extras.timers.find(id_);
+  if (found == extras.timers.end()) return false;
+  TimerRecord* const timer = found->second;
+  extras.timers.erase(found);
+  if (timer->queued) std::erase(extras.due, timer);
+  if (owner_->core().scheduler->cancel(*timer) || timer->settled) {
+    delete timer;
+  } else {
+    timer->cancelled = true;  // fired: its node is in the lane, which frees it
+  }
+  return true;
+}
+
+namespace detail {
+
+// ------------------------------------------------------------------------------------------------- spawning
+
+bool Cell::policy_has_end_target() const noexcept { return body->policy != &default_policy; }
+
+SlabPool& pool_of(Cell& parent) noexcept { return parent.core().memory; }
+
+void check_name(std::string_view name) {
+  // "" is unnamed. The rest must be printable in a path and in a log line, and say one step only.
+  if (name.size() > 120) {
+    throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name.substr(0, 40)) + "...' is longer than 120 bytes"));
+  }
+  if (name == "." || name == "..") {
+    throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) + "' means a step of a path: choose another"));
+  }
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '/') {
+      throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) +
+                                                "' holds a space, a control character or '/': names are one step of a path"));
+    }
+    if (c == '#') {
+      throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) + "' holds '#', which marks unnamed actors"));
+    }
+  }
+}
+
+namespace {
+
+void release_body(Body& body, Core& core) noexcept { body.release(body, core.memory); }
+
+/// A body whose actor is unnamed gets "#n", in a block of the same layout made anew.
+void number_unnamed(Cell& cell, Core& core) {
+  if (cell.body->name_bytes != 0) return;
+  cell.unnamed_number = core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
+  cell.body = &body;
+  cell.parent = &parent;
+  const Mailbox& box = body.policy->mailbox;
+  const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
+  cell.bound = side ? Mailbox::no_limit : box.count_limit();
+  cell.drops_newest = box.when_full() == WhenFull::drop_newest;
+  cell.scheduling_group = parent.scheduling_group;
+  cell.stop_ordered = false;
+  cell.keep_place = false;
+  cell.failed = false;
+  cell.quiet = false;
+  cell.end_notice.run = &Lifecycle::child_notice;
+  cell.end_notice.generation = parent.generation();
+  cell.status.store(Status::starting, std::memory_order_relaxed);
+  if (started) cell.need_extras().start_port = std::move(started);
+  if (side) {
+    SideBox* box_side = cell.side.load(std::memory_order_acquire);
+    if (box_side == nullptr) {
+      box_side = new SideBox();
+      SideBox* none = nullptr;
+      if (!cell.side.compare_exchange_strong(none, box_side, std::memory_order_acq_rel)) {
+        delete box_side;
+        box_side = none;
+      }
+    }
+    const std::lock_guard lock(box_side->mutex);
+    box_side->generation = cell.generation();
+    box_side->kind = box;
+    box_side->queues = true;
+    cell.gate.fetch_or(gate_bit::special, std::memory_order_seq_cst);
+  }
+}
+
+void link_child(Cell& parent, Cell& cell) {
+  Extras& extras = parent.need_extras();
+  cell.next_sibling = nullptr;
+  cell.previous_sibling = extras.last_child;
+  if (extras.last_child != nullptr) {
+    extras.last_child->next_sibling = &cell;
+  } else {
+    extras.first_child = &cell;
+  }
+  extras.last_child = &cell;
+  ++extras.children;
+}
+
+[[noreturn]] void refuse_name(Body& body, Core& core, const std::string& where) {
+  const std::string name(body.name, body.name_bytes);
+  release_body(body, core);
+  throw Need::fail(Error(Errc::exists, "'" + name + "' below " + where +
+                                           " is taken by a living actor: choose another name, or backstage::unnamed"));
+}
+
+Cell& fresh_place(Core& core, Body& body) {
+  try {
+    return core.new_cell();
+  } catch (...) {
+    release_body(body, core);
+    throw;
+  }
+}
+
+void set_off(Cell& cell, Core& core) {
+  cell.phase = Phase::starting;
+  // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
+  cell.signals.exchange(signal::alive | signal::start, std::memory_order_seq_cst);
+  if (cell.mailbox.wake()) core.scheduler->schedule(cell);
+}
+
+}  // namespace
+
+Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
+  Core& core = parent.core();
+  Extras& extras = parent.need_extras();
+  const std::string_view name(body.name, body.name_bytes);
+  if (parent.phase == Phase::ending || parent.phase == Phase::terminating || parent.phase == Phase::draining) {
+    release_body(body, core);
+    throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
+  }
+  if (!name.empty()) {
+    Cell* kept = nullptr;
+    {
+      const std::lock_guard lock(extras.names_mutex);
+      const auto found = extras.names.find(name);
+      if (found != extras.names.end()) {
+        kept = found->second;
+        if (kept->quiet) extras.names.erase(found);  // its key goes with the old body
+      }
+    }
+    if (kept != nullptr && !kept->quiet) refuse_name(body, core, parent.full_path());
+    if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
+      // L2: the place is taken over, with its mailbox and its Refs.
+      release_body(*kept->body, core);
+      kept->quiet = false;
+      equip(*kept, parent, body, std::move(started));
+      {
+        const std::lock_guard lock(extras.names_mutex);
+        extras.names.emplace(kept->name(), kept);
+      }
+      kept->signal_command(signal::start);
+      return *kept;
+    }
+    if (kept != nullptr) {
+      kept->quiet = false;
+      kept->signal_command(signal::close);
+    }
+  }
+  Cell& cell = fresh_place(core, body);
+  cell.incarnation = 0;
+  cell.handled.store(0, std::memory_order_relaxed);
+  equip(cell, parent, body, std::move(started));
+  number_unnamed(cell, core);
+  if (!name.empty()) {
+    const std::lock_guard lock(extras.names_mutex);
+    extras.names.emplace(cell.name(), &cell);
+  }
+  link_child(parent, cell);
+  set_off(cell, core);
+  return cell;
+}
+
+/// From outside: the root adopts it in its own turn.
+Cell& start_below_root(Core& core, Body& body) {
+  Cell& root = *core.root;
+  const std::string name(body.name, body.name_bytes);
+  Cell* cell = nullptr;
+  {
+    const std::lock_guard lock(core.root_mutex);
+    if (core.shut_down) {
+      release_body(body, core);
+      throw Need::fail(Error(Errc::stopping, "the runtime is being stopped and starts no more actors"));
+    }
+    if (!name.empty() && core.root_names.contains(name)) refuse_name(body, core, "/");
+    cell = &fresh_place(core, body);
+    if (!name.empty()) core.root_names.emplace(name, cell);
+  }
+  cell->incarnation = 0;
+  cell->handled.store(0, std::memory_order_relaxed);
+  equip(*cell, root, body, {});
+  number_unnamed(*cell, core);
+  cell->phase = Phase::starting;
+  // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
+  cell->signals.exchange(signal::alive, std::memory_order_seq_cst);
+  struct AdoptNode : LaneNode {
+    Cell* child = nullptr;
+  };
+  auto* const node = new AdoptNode();
+  node->generation = root.generation();
+  node->child = cell;
+  node->run = [](LaneNode& self, Cell* at) {
+    const std::unique_ptr<AdoptNode> guard(static_cast<AdoptNode*>(&self));
+    Cell& child = *guard->child;
+    if (at == nullptr) return;
+    link_child(*at, child);
+    if (!child.name().empty()) {
+      const std::lock_guard lock(at->extras->names_mutex);
+      at->extras->names.emplace(child.name(), &child);
+    }
+    child.signal_command(at->phase == Phase::running ? signal::start : signal::stop);
+    if (at->phase == Phase::ending && at->extras->stopping_child == nullptr) (void)Lifecycle::stop_next_child(*at);
+  };
+  root.post_lane(*node);
+  return *cell;
+}
+
+const Cell& parent_of(const Cell& me) noexcept { return me.parent != nullptr ? *me.parent : me; }
+
+Cell& root_of(Cell& cell) noexcept { return *cell.core().root; }
+
+Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::string_view name, const void* type_id,
+                                                   std::string_view type) {
+  std::string there;
+  if (parent.extras != nullptr) {
+    const std::lock_guard lock(parent.extras->names_mutex);
+    const auto found = parent.extras->names.find(name);
+    if (found != parent.extras->names.end()) {
+      Cell& cell = *found->second;
+      if (cell.ops().type_id != type_id) {
+        return Error(Errc::invalid, "'" + std::string(name) + "' is a " + std::string(cell.ops().type) + ", not a " +
+                                        std::string(type));
+      }
+      return std::pair(&cell, cell.generation());
+    }
+    std::size_t shown = 0;
+    for (const auto& [other, cell] : parent.extras->names) {
+      if (++shown > 8) {
+        there += ", ...";
+        break;
+      }
+      there += (there.empty() ? "" : ", ") + std::string(other);
+    }
+  }
+  return Error(Errc::not_found, "no '" + std::string(name) + "' below " + parent.full_path() + ": it has children [" +
+                                    there + "]");
+}
+
+Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name, const void* type_id,
+                                                 std::string_view type) {
+  Core& core = me.core();
+  const std::lock_guard lock(core.root_mutex);
+  const auto found = core.apps.find(name);
+  if (found == core.apps.end()) {
+    std::string there;
+    for (const auto& [other, app] : core.apps) there += (there.empty() ? "" : ", ") + other;
+    return Error(Errc::not_found, "no app '" + std::string(name) + "': the launcher runs [" + there + "]");
+  }
+  const App& app = found->second;
+  if (app.type_id != type_id) {
+    return Error(Errc::invalid,
+                 "the app '" + std::string(name) + "' is a " + std::string(app.type) + ", not a " + std::string(type));
+  }
+  return std::pair(app.cell, app.generation);
+}
+
+// ---------------------------------------------------------------------------------------------------- timers
+
+Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period) {
+  Extras& extras = owner.need_extras();
+  Scheduler& scheduler = *owner.core().scheduler;
+  timer->owner = &owner;
+  timer->id = ++extras.last_timer;
+  timer->period = period;
+  timer->LaneNode::run = &run_timer;
+  timer->generation = owner.generation();
+  timer->fire = [](TimerEntry& entry) noexcept {
+    auto& fired = static_cast<TimerRecord&>(entry);
+    fired.owner->post_lane(fired);
+  };
+  extras.timers.emplace(timer->id, timer);
+  const Timer handle(&owner, owner.generation(), owner.incarnation, timer->id);
+  scheduler.arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
+  return handle;
+}
+
+void run_timer(LaneNode& node, Cell* cell) {
+  auto& timer = static_cast<TimerRecord&>(node);
+  if (cell == nullptr || timer.cancelled) {
+    delete &timer;
+    return;
+  }
+  Extras& extras = *cell->extras;
+  Scheduler& scheduler = *cell->core().scheduler;
+  const bool once = timer.period == Duration::zero();
+  if (!once) {
+    // Missed ticks are skipped: the next one lies in the future, on the timer's own grid.
+    const Instant now = this_turn->worker->fresh_now();
+    const std::int64_t late = std::max<std::int64_t>(now.ns - timer.due_ns, 0);
+    const std::int64_t steps = late / timer.period.count() + 1;
+    scheduler.arm(timer, Instant{timer.due_ns} + Duration(steps * timer.period.count()));
+  }
+  if (timer.to_self) {
+    if (timer.queued) return;
+    timer.queued = true;
+    timer.settled = once;
+    extras.due.push_back(&timer);
+    return;
+  }
+  if (once) {
+    const std::unique_ptr<TimerRecord> guard(&timer);
+    extras.timers.erase(timer.id);
+    timer.send();
+  } else {
+    timer.send();
+  }
+}
+
+void handle_tick(Cell& cell) {
+  Extras& extras = *cell.extras;
+  Core& core = cell.core();
+  WorkerContext* const context = context_for(&core);
+  TimerRecord* const timer = extras.due.front();
+  extras.due.pop_front();
+  timer->queued = false;
+  Envelope* const envelope = timer->make(core, context, cell.generation());
+  if (timer->period == Duration::zero()) {
+    extras.timers.erase(timer->id);
+    delete timer;
+  }
+  count_sent(core, context);
+  core.count_handled(context);
+  cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  this_turn->worker->note(&envelope->descriptor->message);
+  struct FreeAfter {
+    Core& core;
+    WorkerContext* context;
+    Envelope* envelope;
+    ~FreeAfter() { free_envelope(core, context, *envelope); }
+  } const guard{core, context, envelope};
+  (void)envelope->descriptor->handle(cell, *envelope);
+}
+
+bool submit_blocking(Cell& cell, MoveFunction<void()> job) { return cell.core().blocking->submit(std::move(job)); }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

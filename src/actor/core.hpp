@@ -1,0 +1,236 @@
+// The core of a Runtime: what its cells share. Created and destroyed by Runtime; leaked on purpose when a thread was
+// not given back, so that nothing is freed under it.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "backstage/actor/await.hpp"
+#include "backstage/actor/events.hpp"
+#include "backstage/actor/runtime.hpp"
+#include "backstage/actor/service.hpp"
+#include "backstage/actor/timer.hpp"
+#include "backstage/base/log_sinks.hpp"
+#include "backstage/exec/blocking_pool.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+/// A timer of the runtime's own in a cell: pushes itself into the cell's lane.
+struct CellTimer : TimerEntry, LaneNode {
+  Cell* owner = nullptr;
+  Instant armed_for = Instant::never();
+  bool set = false;  // owner's turn: armed, or fired with its node in the lane
+};
+
+/// A timer that only sets a command bit.
+struct SignalTimer : TimerEntry {
+  Cell* owner = nullptr;
+  std::uint32_t bits = 0;
+};
+
+/// The cold part of a cell: made when first needed, kept until the place closes.
+struct Extras {
+  // children [own turn], names under the mutex (siblings look each other up)
+  Cell* first_child = nullptr;
+  Cell* last_child = nullptr;
+  std::size_t children = 0;
+  mutable std::mutex names_mutex;
+  std::unordered_map<std::string_view, Cell*> names;
+  Cell* stopping_child = nullptr;
+
+  // coroutines and what they wait for
+  Root* first_root = nullptr;
+  CellTimer await_clock;
+  InboxBase* inbox = nullptr;   // of a loop that waits for a message
+  bool inbox_closed = false;
+
+  // timers
+  std::unordered_map<std::uint64_t, TimerRecord*> timers;
+  std::uint64_t last_timer = 0;
+  std::deque<TimerRecord*> due;
+
+  // life
+  RestartHistory history;
+  SignalTimer restart_timer;
+  SignalTimer stop_timer;
+  Instant began{};
+  std::uint32_t restarts = 0;
+  ReplyPort start_port;
+  std::stop_source stop_source;
+  std::string path_text;
+  std::string last_error;
+  bool loop_over = false;
+  std::optional<Result<>> why;  // how it ends: the terminating hook holds a reference
+  Envelope* eol = nullptr;  // built at the end, delivered by the parent
+};
+
+/// The mailbox's side behind a lock: for boxes bounded by bytes or dropping the oldest, and for senders that wait for
+/// room. It stays with its cell over generations: a sender may hold it while the actor ends.
+struct SideBox {
+  struct Queued {
+    Envelope* envelope;
+    std::size_t weight;
+  };
+  struct Waiting {
+    Cell* sender;
+    std::uint32_t generation;
+    std::uint32_t number;
+    Envelope* envelope;
+    std::size_t weight;
+  };
+  std::mutex mutex;
+  std::uint32_t generation = 0;
+  Mailbox kind;
+  bool queues = false;  // the messages themselves are here, not in the list
+  std::deque<Queued> queue;
+  std::size_t bytes = 0;
+  std::uint32_t taken = 0;
+  std::uint32_t pushed = 0;
+  std::deque<Waiting> waiting;
+};
+
+struct App {
+  Cell* cell = nullptr;
+  std::uint32_t generation = 0;
+  const void* type_id = nullptr;
+  std::string_view type;
+};
+
+class Core final : public CoreFace {
+ public:
+  explicit Core(RuntimeOptions options);
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+  ~Core();
+
+  [[nodiscard]] static Core& of(const CoreFace& face) noexcept {
+    return const_cast<Core&>(static_cast<const Core&>(face));
+  }
+
+  // ---- cells
+  [[nodiscard]] Cell& new_cell();
+  void free_cell(Cell& cell) noexcept;
+  [[nodiscard]] std::size_t live_cells() const noexcept { return live_cells_.load(std::memory_order_relaxed); }
+
+  // ---- failures: a fixed store, so that recording one never allocates
+  [[nodiscard]] Failure& take_failure() noexcept;
+  void give_back(Failure& failure) noexcept;
+
+  // ---- counting and telling
+  void count(WorkerContext* context, Undelivered why) noexcept;
+  void count_handled(WorkerContext* context) noexcept;
+  [[nodiscard]] MessageCounts counts() const noexcept;
+  [[nodiscard]] Logger logger(std::string_view where) const noexcept;
+  void report_dead_letter(Undelivered why, const MessageDescriptor& descriptor, std::string path) noexcept;
+
+  // ---- the root
+  void root_stopped() noexcept;
+  /// Waits for the root's end. In manual mode it drives.
+  bool wait_for_end(Instant deadline);
+  [[nodiscard]] std::vector<StuckActor> find_stuck() const;
+  /// Ends the workers; when `leak` is set nothing may be freed any more.
+  void stop_workers() noexcept;
+  /// No new visitor from outside gets in; waits for those inside. Afterwards every Ref is gone.
+  void close_doors() noexcept;
+
+  RuntimeOptions options;
+  std::shared_ptr<Environment> environment;
+  std::shared_ptr<LogSink> sink;
+  SlabPool memory;
+  MessageCounters outside_counters;
+  std::vector<std::unique_ptr<WorkerContext>> contexts;
+  std::unique_ptr<Scheduler> scheduler_owner;
+  std::unique_ptr<BlockingPool> blocking;
+  Events events;
+  Cell* root = nullptr;
+
+  std::mutex root_mutex;               // names below the root, apps, the end
+  std::map<std::string, Cell*, std::less<>> root_names;
+  std::map<std::string, App, std::less<>> apps;
+  std::condition_variable ended;
+  bool root_ended = false;
+  bool shut_down = false;
+  std::vector<StuckActor> stuck;
+  std::atomic<bool> gave_up{false};
+  std::atomic<std::uint64_t> dead_letters_logged{0};
+  std::atomic<std::uint64_t> unnamed{0};
+
+ private:
+  void add_chunk();
+
+  std::mutex cells_mutex_;
+  std::vector<Cell*> free_cells_;
+  std::vector<std::byte*> chunks_;
+  Presence* presence_ = nullptr;
+  std::atomic<std::size_t> live_cells_{0};
+
+  std::mutex failures_mutex_;
+  std::array<Failure, 256> failures_;
+  Failure* free_failure_ = nullptr;
+  Failure lost_failure_;  // for the 257th at once: its text is lost, its end is not
+};
+
+/// What is being run, for the report of stuck actors. Set by the run loop, read by whoever gives up waiting.
+struct RunLoop {
+  static void run(Runnable& runnable, Worker& worker);
+};
+
+/// The life of one actor: every function runs in the turn of the cell it is given, unless it says otherwise.
+struct Lifecycle {
+  static void begin(Cell& cell);
+  static void obey(Cell& cell, std::uint32_t commands);
+  /// Moves on when what the phase waited for has happened. True: something changed.
+  static bool advance(Cell& cell);
+  /// To be called in a catch block: the incarnation ends by what is being handled.
+  static void fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message);
+  static void fail(Cell& cell, Failure& failure);
+  static void child_notice(LaneNode& node, Cell* parent);
+  static void queue_is_empty(Cell& cell);
+  [[nodiscard]] static bool accepts(const Cell& cell) noexcept;
+
+  static void after_init(Cell& cell);
+  static void order_stop(Cell& cell, bool keep, bool kill);
+  static void begin_ending(Cell& cell);
+  static bool stop_next_child(Cell& cell);
+  static void begin_terminating(Cell& cell);
+  static void finish_incarnation(Cell& cell);
+  static void close(Cell& cell);
+  static void drop_coroutines(Cell& cell) noexcept;
+  static void cancel_timers(Cell& cell) noexcept;
+  static void destroy_actor(Cell& cell) noexcept;
+  static void drain_as_dead(Cell& cell, Undelivered why) noexcept;
+  static void decide(Cell& parent, Cell& child);
+  static void reap(Cell& parent, Cell& child);
+  static void arm_stop_timer(Cell& cell, Duration within);
+  static void close_unclaimed(Cell& cell);
+  static Result<> outcome(const Cell& cell);
+};
+
+/// Frees a place's names and memory; parent's turn.
+void unlink_child(Cell& parent, Cell& child) noexcept;
+
+/// Takes from the side box what is next, or null. Clears the signal when it is empty.
+[[nodiscard]] Envelope* take_from_side(Cell& cell) noexcept;
+/// Lets waiting senders in, as far as there is room.
+void grant_room(Cell& cell) noexcept;
+void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept;
+
+/// A timer that the cell set fired.
+void run_timer(LaneNode& node, Cell* cell);
+/// Handles the next due tick.
+void handle_tick(Cell& cell);
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

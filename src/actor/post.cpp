@@ -1,0 +1,352 @@
+// The slow side of sending: full mailboxes, closed places, mailboxes with a lock, senders that wait.
+#include "backstage/actor/detail/post.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+[[nodiscard]] Errc refusal_of(Undelivered why) noexcept {
+  switch (why) {
+    case Undelivered::stopping: return Errc::stopping;
+    case Undelivered::full: return Errc::full;
+    case Undelivered::expired: return Errc::timeout;
+    case Undelivered::drop_newest:
+    case Undelivered::drop_oldest: return Errc::dropped;
+    case Undelivered::gone:
+    case Undelivered::ended: break;
+  }
+  return Errc::gone;
+}
+
+/// The side box of a cell, made on first need.
+[[nodiscard]] SideBox& side_of(Cell& cell) {
+  SideBox* side = cell.side.load(std::memory_order_acquire);
+  if (side != nullptr) return *side;
+  auto* const fresh = new SideBox();
+  // release: publishes the box; acquire: or takes another thread's.
+  if (cell.side.compare_exchange_strong(side, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) return *fresh;
+  delete fresh;
+  return *side;
+}
+
+/// Sees to it that an idle cell looks at its signals. A busy one does so by itself.
+void nudge(Cell& cell, std::uint32_t bit) noexcept {
+  // seq_cst: Dekker's pattern with the run loop, which goes idle and then looks at the signals.
+  cell.signals.fetch_or(bit, std::memory_order_seq_cst);
+  if (cell.mailbox.wake()) cell.schedule();
+}
+
+void drop(Core& core, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept {
+  dead_letter(core, context, cell, envelope, why);
+}
+
+[[nodiscard]] bool is_full(const SideBox& side, std::size_t weight) noexcept {
+  if (side.queue.size() >= side.kind.count_limit()) return true;
+  return side.kind.byte_limit() != 0 && !side.queue.empty() && side.bytes + weight > side.kind.byte_limit();
+}
+
+void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, std::uint32_t* position) {
+  side.queue.push_back({&envelope, weight});
+  side.bytes += weight;
+  ++side.pushed;
+  if (position != nullptr) *position = side.pushed;
+  nudge(cell, signal::side_queue);
+}
+
+/// Puts an envelope into the mailbox whatever its bound says.
+void force(Cell& cell, SideBox* locked_side, Envelope& envelope, std::size_t weight) {
+  if (locked_side != nullptr && locked_side->queues) {
+    enqueue(cell, *locked_side, envelope, weight, nullptr);
+  } else if (cell.mailbox.push(&envelope)) {
+    cell.schedule();
+  }
+}
+
+}  // namespace
+
+void dead_letter(CoreFace& face, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept {
+  Core& core = Core::of(face);
+  core.count(context, why);
+  const MessageDescriptor& descriptor = *envelope.descriptor;
+  // Only a cell's own turn may name it: for anybody else it may be going away right now.
+  std::string path;
+  if (cell != nullptr && cell == current_cell()) path = cell->full_path();
+  core.report_dead_letter(why, descriptor, std::move(path));
+  descriptor.abandon(envelope, refusal_of(why));
+  free_envelope(face, context, envelope);
+}
+
+std::string reason_of_refusal(Errc why, std::string_view actor) {
+  const std::string who = "the actor (" + std::string(actor) + ") ";
+  switch (why) {
+    case Errc::gone: return who + "has ended for good, or the Ref is null";
+    case Errc::stopping: return who + "is being stopped and takes no more";
+    case Errc::full: return who + "has a full mailbox";
+    case Errc::timeout: return "the request waited in the mailbox of " + who + "until its deadline: not handled";
+    case Errc::dropped: return "the mailbox of " + who + "dropped the request by its policy";
+    default: return who + "did not take the request";
+  }
+}
+
+Error admission_error(Admission admission, std::string_view actor) {
+  switch (admission) {
+    case Admission::full: return Error(Errc::full, reason_of_refusal(Errc::full, actor));
+    case Admission::stopping: return Error(Errc::stopping, reason_of_refusal(Errc::stopping, actor));
+    case Admission::gone:
+    case Admission::admitted: break;
+  }
+  return Error(Errc::gone, reason_of_refusal(Errc::gone, actor));
+}
+
+Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) noexcept {
+  const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
+  if (gate >> gate_bit::bits != generation) return Admission::gone;
+  if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
+  if ((gate & gate_bit::special) != 0) {
+    SideBox* const side = cell.side.load(std::memory_order_acquire);
+    if (side != nullptr) {
+      const std::lock_guard lock(side->mutex);
+      if (side->generation != generation) return Admission::gone;
+      // Those who wait come first.
+      if (!side->waiting.empty()) return Admission::full;
+      if (side->queues) return is_full(*side, weight) ? Admission::full : Admission::admitted;
+    }
+  }
+  return cell.mailbox.depth() >= cell.bound ? Admission::full : Admission::admitted;
+}
+
+void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position) {
+  Core& core = Core::of(face);
+  const std::uint32_t generation = envelope.generation;
+  const bool system = envelope.descriptor->kind == SendKind::system;
+  const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
+  if (gate >> gate_bit::bits != generation) return drop(core, context, &cell, envelope, Undelivered::gone);
+  if ((gate & gate_bit::refusing) != 0 && !system) {
+    return drop(core, context, &cell, envelope, Undelivered::stopping);
+  }
+  SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
+  if (side == nullptr) {
+    // Only the bound is in the way.
+    if (system || cell.mailbox.depth() < cell.bound) {
+      if (cell.mailbox.push(&envelope, position)) core.scheduler->schedule(cell);
+      return;
+    }
+    // A list cannot give up its oldest: such mailboxes have a side box.
+    return drop(core, context, &cell, envelope,
+                cell.drops_newest ? Undelivered::drop_newest : Undelivered::full);
+  }
+  const std::size_t weight = envelope.descriptor->weight(envelope);
+  Envelope* oldest = nullptr;
+  Undelivered why = Undelivered::full;
+  Envelope* refused = nullptr;
+  {
+    const std::lock_guard lock(side->mutex);
+    if (side->generation != generation) {
+      refused = &envelope;
+      why = Undelivered::gone;
+    } else if (!side->queues) {
+      const bool full = !side->waiting.empty() || cell.mailbox.depth() >= cell.bound;
+      if (full && !system) {
+        refused = &envelope;
+        why = cell.drops_newest ? Undelivered::drop_newest : Undelivered::full;
+      } else if (cell.mailbox.push(&envelope, position)) {
+        core.scheduler->schedule(cell);
+      }
+    } else if (system || (side->waiting.empty() && !is_full(*side, weight))) {
+      enqueue(cell, *side, envelope, weight, position);
+    } else if (side->kind.when_full() == WhenFull::drop_oldest && !side->queue.empty() && side->waiting.empty()) {
+      // One goes for one that comes; by bytes there may be more to go, which the next senders see to.
+      oldest = side->queue.front().envelope;
+      side->bytes -= side->queue.front().weight;
+      side->queue.pop_front();
+      ++side->taken;
+      why = Undelivered::drop_oldest;
+      enqueue(cell, *side, envelope, weight, position);
+    } else {
+      refused = &envelope;
+      why = side->kind.when_full() == WhenFull::refuse ? Undelivered::full : Undelivered::drop_newest;
+    }
+  }
+  // Outside the lock: abandoning runs destructors and answers askers.
+  if (oldest != nullptr) drop(core, context, &cell, *oldest, why);
+  if (refused != nullptr) drop(core, context, &cell, *refused, why);
+}
+
+Envelope* take_from_side(Cell& cell) noexcept {
+  SideBox& side = *cell.side.load(std::memory_order_acquire);
+  const std::lock_guard lock(side.mutex);
+  if (side.queue.empty()) {
+    // Under the lock: whoever enqueues next sets it again.
+    cell.signals.fetch_and(~signal::side_queue, std::memory_order_seq_cst);
+    return nullptr;
+  }
+  Envelope* const envelope = side.queue.front().envelope;
+  side.bytes -= side.queue.front().weight;
+  side.queue.pop_front();
+  ++side.taken;
+  return envelope;
+}
+
+Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number) {
+  CoreFace& face = *chunk_of(&target).core.load(std::memory_order_relaxed);
+  Core& core = Core::of(face);
+  WorkerContext* const context = context_for(&face);
+  const std::uint32_t generation = envelope.generation;
+  const std::size_t weight = envelope.descriptor->weight(envelope);
+  const Admission verdict = admission(target, generation, weight);
+  if (verdict == Admission::admitted) {
+    count_sent(core, context);
+    post(core, context, target, envelope);
+    return Enqueued::sent;
+  }
+  const auto fail = [&](Admission why) {
+    answer<void>(ReplyPort(&sender, sender.generation(), number, Instant::never()),
+                 admission_error(why, envelope.descriptor->actor));
+    envelope.descriptor->abandon(envelope, Errc::gone);
+    free_envelope(core, context, envelope);
+    return Enqueued::waiting;
+  };
+  if (verdict != Admission::full) return fail(verdict);
+  SideBox& side = side_of(target);
+  {
+    const std::lock_guard lock(side.mutex);
+    if (side.generation != generation) {
+      // A list mailbox whose side box is older, or new: adopt it if the place is still ours.
+      if (target.gate.load(std::memory_order_seq_cst) >> gate_bit::bits != generation) return fail(Admission::gone);
+      if (side.queues) return fail(Admission::gone);
+      side.generation = generation;
+    }
+    std::uint32_t gate = target.gate.load(std::memory_order_seq_cst);
+    do {
+      if (gate >> gate_bit::bits != generation) return fail(Admission::gone);
+      if ((gate & gate_bit::refusing) != 0) return fail(Admission::stopping);
+      // From here on every sender takes the slow side and finds us waiting.
+    } while (!target.gate.compare_exchange_weak(gate, gate | gate_bit::special, std::memory_order_seq_cst));
+    side.waiting.push_back({&sender, sender.generation(), number, &envelope, weight});
+  }
+  // The mailbox may have been emptied meanwhile: then nobody would look without this.
+  nudge(target, signal::room);
+  return Enqueued::waiting;
+}
+
+bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept {
+  const Visit visit(&target);
+  if (visit.core() == nullptr) return true;
+  SideBox* const side = target.side.load(std::memory_order_acquire);
+  if (side == nullptr) return false;
+  Envelope* mine = nullptr;
+  {
+    const std::lock_guard lock(side->mutex);
+    if (side->generation != generation) return false;
+    for (auto at = side->waiting.begin(); at != side->waiting.end(); ++at) {
+      if (at->sender == &sender && at->number == number && at->generation == sender.generation()) {
+        mine = at->envelope;
+        side->waiting.erase(at);
+        break;
+      }
+    }
+  }
+  if (mine == nullptr) return false;
+  // It was never sent: nothing to count.
+  mine->descriptor->abandon(*mine, Errc::timeout);
+  free_envelope(*visit.core(), visit.context(), *mine);
+  return true;
+}
+
+void grant_room(Cell& cell) noexcept {
+  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  if (side == nullptr) {
+    cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
+    return;
+  }
+  Core& core = cell.core();
+  WorkerContext* const context = context_for(&core);
+  const std::lock_guard lock(side->mutex);
+  // List mailboxes let in a batch at a time, so that the lock is not taken for each message.
+  const std::uint32_t low = cell.bound - cell.bound / 4;
+  if (!side->queues && cell.mailbox.depth() > low && cell.bound > 1) return;
+  while (!side->waiting.empty()) {
+    const SideBox::Waiting first = side->waiting.front();
+    if (side->queues ? is_full(*side, first.weight) : cell.mailbox.depth() >= cell.bound) return;
+    side->waiting.pop_front();
+    count_sent(core, context);
+    force(cell, side, *first.envelope, first.weight);
+    answer<void>(ReplyPort(first.sender, first.generation, first.number, Instant::never()), Result<>());
+  }
+  cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
+  if (!side->queues) cell.gate.fetch_and(~gate_bit::special, std::memory_order_seq_cst);
+}
+
+void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept {
+  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  if (side == nullptr) return;
+  WorkerContext* const context = context_for(&core);
+  std::deque<SideBox::Queued> queue;
+  std::deque<SideBox::Waiting> waiting;
+  {
+    const std::lock_guard lock(side->mutex);
+    side->generation = next_generation;
+    side->queues = false;
+    side->bytes = 0;
+    queue.swap(side->queue);
+    waiting.swap(side->waiting);
+  }
+  for (const SideBox::Queued& queued : queue) dead_letter(core, context, &cell, *queued.envelope, Undelivered::ended);
+  for (const SideBox::Waiting& one : waiting) {
+    answer<void>(ReplyPort(one.sender, one.generation, one.number, Instant::never()),
+                 admission_error(Admission::gone, one.envelope->descriptor->actor));
+    one.envelope->descriptor->abandon(*one.envelope, Errc::gone);
+    free_envelope(core, context, *one.envelope);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- any thread
+
+void Cell::schedule() noexcept {
+  chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this);
+}
+
+void Cell::signal_command(std::uint32_t bits) noexcept {
+  // seq_cst throughout: Dekker's pattern with the run loop, which parks (or goes idle) and then looks again.
+  const std::uint32_t before = signals.fetch_or(bits, std::memory_order_seq_cst);
+  if ((before & signal::parked) != 0) {
+    // Whoever clears the bit schedules the cell.
+    if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();
+    return;
+  }
+  if (mailbox.wake()) schedule();
+}
+
+void Cell::post_lane(LaneNode& node) noexcept {
+  lane.push(&node);
+  if ((signals.load(std::memory_order_seq_cst) & signal::parked) != 0) {
+    if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();
+    return;
+  }
+  if (mailbox.wake()) schedule();
+}
+
+void stop_cell(Cell* cell, std::uint32_t generation) noexcept {
+  if (cell == nullptr) return;
+  const Visit visit(cell);
+  if (visit.core() == nullptr) return;
+  // A command for a place that is over must not reach its next owner: it goes through the lane, which checks.
+  struct StopNode : LaneNode {};
+  auto* const node = ::new (allocate_frame(sizeof(StopNode))) StopNode();
+  node->generation = generation;
+  node->run = [](LaneNode& self, Cell* target) {
+    deallocate_frame(&self);
+    if (target != nullptr) Lifecycle::order_stop(*target, false, false);
+  };
+  cell->post_lane(*node);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

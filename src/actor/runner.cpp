@@ -1,0 +1,388 @@
+// The run loop: what a worker does with one cell in one turn. It is the one boundary at which exceptions are caught.
+#include <utility>
+
+#include "core.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr unsigned patience_with_a_push = 64;  // looks at a sender between its exchange and its link, before requeueing
+
+void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
+  if (retired != nullptr) free_envelope(core, context, *retired);
+}
+
+/// Runs the lane in order. A node that throws leaves the rest for the next round.
+void run_lane(Cell& cell) {
+  for (;;) {
+    if (cell.lane_rest == nullptr) cell.lane_rest = cell.lane.take_all();
+    LaneNode* const node = cell.lane_rest;
+    if (node == nullptr) return;
+    cell.lane_rest = node->lane_next;
+    node->run(*node, node->generation == cell.generation() ? &cell : nullptr);
+  }
+}
+
+/// An awaiter that was ready while another coroutine kept the turn.
+void resume_ready(Cell& cell) {
+  for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    if (!awaiter->ready_) continue;
+    awaiter->ready_ = false;
+    --cell.ready;
+    cell.wake_awaiter(*awaiter);
+    return;
+  }
+  cell.ready = 0;
+}
+
+void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
+  if (envelope.generation != cell.generation()) {
+    core.count(context, Undelivered::gone);
+    core.report_dead_letter(Undelivered::gone, *envelope.descriptor, {});
+    envelope.descriptor->abandon(envelope, Errc::gone);
+    return;
+  }
+  if (envelope.descriptor->kind == SendKind::ask) {
+    const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
+    const Instant now = this_turn->worker->fresh_now();
+    if (port.deadline <= now) {
+      core.count(context, Undelivered::expired);
+      core.report_dead_letter(Undelivered::expired, *envelope.descriptor, cell.full_path());
+      envelope.descriptor->abandon(envelope, Errc::timeout);
+      return;
+    }
+    // relaxed: read for the text of a timeout only.
+    cell.request_began.store(now.ns, std::memory_order_relaxed);
+  }
+  // Counted before it runs: what fails has been handled, too.
+  core.count_handled(context);
+  cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  this_turn->worker->note(&envelope.descriptor->message);
+  (void)envelope.descriptor->handle(cell, envelope);
+}
+
+/// A place that is nobody's: whatever a late sender still pushed becomes a dead letter. True: the list is idle.
+bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
+  for (;;) {
+    Envelope* retired = nullptr;
+    Envelope* const envelope = cell.mailbox.take(retired);
+    retire(core, context, retired);
+    if (envelope == nullptr) break;
+    core.count(context, Undelivered::gone);
+    core.report_dead_letter(Undelivered::gone, *envelope->descriptor, {});
+    envelope->descriptor->abandon(*envelope, Errc::gone);
+  }
+  Envelope* retired = nullptr;
+  if (!cell.mailbox.try_idle(retired)) return false;
+  retire(core, context, retired);
+  return true;
+}
+
+}  // namespace
+
+void RunLoop::run(Runnable& runnable, Worker& worker) {
+  auto& cell = static_cast<Cell&>(runnable);
+  cell.run(worker);
+}
+
+void Cell::run(Worker& worker) {
+  Turn& turn = worker.turn();
+  auto* const context = static_cast<WorkerContext*>(turn.context);
+  Core& core = Core::of(*context->core);
+  turn.cell = this;
+  turn.root = nullptr;
+  worker.note_cell(this);
+  unsigned looks = 0;
+  for (;;) {
+    // acquire: pairs with the release of whoever set a bit; `alive` publishes a new place's fields.
+    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    if ((seen & signal::alive) == 0) {
+      if (drain_vacant(*this, core, context)) {
+        // Dekker: a new owner's start signal either finds us idle, or we find it here.
+        if ((signals.load(std::memory_order_seq_cst) & signal::alive) != 0 && mailbox.wake()) continue;
+        return;
+      }
+      worker.give_way(*this);
+      return;
+    }
+    if (phase == Phase::closing) {
+      Cell* const above = parent;
+      signals.store(0, std::memory_order_seq_cst);
+      Envelope* retired = nullptr;
+      while (!mailbox.try_idle(retired)) (void)drain_vacant_once(core, context);
+      retire(core, context, retired);
+      // The very last act: the parent may give the place to somebody else at once.
+      if (above != nullptr) {
+        above->post_lane(end_notice);
+      } else {
+        core.root_stopped();
+      }
+      return;
+    }
+    try {
+      if ((seen & signal::commands) != 0) {
+        const std::uint32_t bits = signals.fetch_and(~signal::commands, std::memory_order_acq_rel) & signal::commands;
+        Lifecycle::obey(*this, bits);
+      }
+      if (lane_rest != nullptr || !lane.empty(std::memory_order_relaxed)) run_lane(*this);
+      if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
+        while (Lifecycle::advance(*this)) {
+        }
+        if (phase == Phase::closing) continue;
+      }
+      if (ready != 0 && (turn_root == nullptr)) {
+        resume_ready(*this);
+        continue;
+      }
+      if (!Lifecycle::accepts(*this)) {
+        if ((signals.load(std::memory_order_relaxed) & signal::commands) != 0 || lane_rest != nullptr) continue;
+        // seq_cst: Dekker's pattern with signal_command() and post_lane().
+        signals.fetch_or(signal::parked, std::memory_order_seq_cst);
+        if ((signals.load(std::memory_order_seq_cst) & signal::commands) != 0 ||
+            !lane.empty(std::memory_order_seq_cst)) {
+          // Whoever clears the bit owns the cell: us, or somebody who has scheduled it.
+          if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) continue;
+        }
+        return;
+      }
+      if (extras != nullptr && !extras->due.empty()) {
+        handle_tick(*this);
+      } else {
+        Envelope* retired = nullptr;
+        Envelope* envelope = mailbox.take(retired);
+        retire(core, context, retired);
+        if (envelope != nullptr) {
+          looks = 0;
+          handle_message(*this, core, context, *envelope);
+        } else if ((signals.load(std::memory_order_relaxed) & signal::side_queue) != 0 &&
+                   (envelope = take_from_side(*this)) != nullptr) {
+          struct FreeAfter {
+            Core& core;
+            WorkerContext* context;
+            Envelope* envelope;
+            ~FreeAfter() { free_envelope(core, context, *envelope); }
+          } const guard{core, context, envelope};
+          handle_message(*this, core, context, *envelope);
+        } else {
+          if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
+            grant_room(*this);
+            if (mailbox.depth() != 0 || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
+          }
+          if (phase == Phase::draining) {
+            Lifecycle::queue_is_empty(*this);
+            continue;
+          }
+          // An idle actor leaves no timer behind that would wake a worker for nothing (F2).
+          if (extras != nullptr && awaiters == nullptr && extras->await_clock.set &&
+              core.scheduler->cancel(extras->await_clock)) {
+            extras->await_clock.set = false;
+          }
+          if (mailbox.try_idle(retired)) {
+            retire(core, context, retired);
+            // Dekker: who left word before finding us busy is found here.
+            constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
+            if (((signals.load(std::memory_order_seq_cst) & word) != 0 || !lane.empty(std::memory_order_seq_cst)) &&
+                mailbox.wake()) {
+              continue;
+            }
+            return;
+          }
+          // A sender stands between its exchange and its link (or is preempted there): not worth waiting for long.
+          if (++looks < patience_with_a_push) {
+            StdAtomics::pause();
+            continue;
+          }
+          worker.give_way(*this);
+          return;
+        }
+      }
+      if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*this);
+    } catch (...) {
+      Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
+    }
+    if (worker.after_message()) {
+      worker.give_way(*this);
+      return;
+    }
+  }
+}
+
+bool Cell::drain_vacant_once(Core& core, WorkerContext* context) noexcept {
+  Envelope* retired = nullptr;
+  Envelope* const envelope = mailbox.take(retired);
+  retire(core, context, retired);
+  if (envelope == nullptr) {
+    StdAtomics::pause();
+    return false;
+  }
+  core.count(context, Undelivered::ended);
+  core.report_dead_letter(Undelivered::ended, *envelope->descriptor, {});
+  envelope->descriptor->abandon(*envelope, Errc::gone);
+  return true;
+}
+
+// -------------------------------------------------------------------------------------------------- roots
+
+void Cell::adopt_root(Root& root) noexcept {
+  Extras& more = need_extras();
+  root.next = more.first_root;
+  root.previous = nullptr;
+  if (root.next != nullptr) root.next->previous = &root;
+  more.first_root = &root;
+  if (root.kind == RootKind::turn) turn_root = &root;
+  if (root.kind == RootKind::interleaved) ++interleaved;
+}
+
+void Cell::drop_root(Root& root) noexcept {
+  if (root.previous != nullptr) {
+    root.previous->next = root.next;
+  } else {
+    extras->first_root = root.next;
+  }
+  if (root.next != nullptr) root.next->previous = root.previous;
+  if (turn_root == &root) turn_root = nullptr;
+  if (root.kind == RootKind::interleaved) --interleaved;
+}
+
+Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
+  Turn& turn = *this_turn;
+  void* const before = std::exchange(turn.root, &root);
+  const std::coroutine_handle<> resumes_next = turn.next;
+  drive(handle);
+  turn.next = resumes_next;
+  turn.root = before;
+  if (!root.done) return Handled::suspended;
+  drop_root(root);
+  const std::unique_ptr<Root> guard(&root);
+  root.finish(*this);
+  return Handled::done;
+}
+
+Awaiter* Cell::find_awaiter(std::uint32_t number) const noexcept {
+  for (Awaiter* awaiter = awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    if (awaiter->number_ == number) return awaiter;
+  }
+  return nullptr;
+}
+
+void Cell::wake_awaiter(Awaiter& awaiter) {
+  Root& root = *awaiter.root_;
+  if (root.kind == RootKind::interleaved && turn_root != nullptr) {
+    // Another coroutine keeps the turn: what this one waited for is there, it goes on afterwards (M1).
+    awaiter.ready_ = true;
+    awaiter.deadline_ = Instant::never();
+    awaiter.probe_at_ = Instant::never();
+    awaiter.number_ = 0;
+    ++ready;
+    return;
+  }
+  const std::coroutine_handle<> handle = awaiter.handle_;
+  awaiter.delist();
+  (void)drive_root(root, handle);
+}
+
+void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) {
+  cell_ = &cell;
+  root_ = static_cast<Root*>(this_turn->root);
+  handle_ = handle;
+  deadline_ = until;
+  if (++cell.last_await == 0) ++cell.last_await;  // 0 is nobody's number
+  number_ = cell.last_await;
+  previous_ = nullptr;
+  next_ = cell.awaiters;
+  if (next_ != nullptr) next_->previous_ = this;
+  cell.awaiters = this;
+  const Instant first = std::min(deadline_, probe_at_);
+  if (first != Instant::never()) cell.arm_await_clock(first);
+}
+
+void Awaiter::delist() noexcept {
+  if (cell_ == nullptr) return;
+  if (ready_) --cell_->ready;
+  ready_ = false;
+  if (previous_ != nullptr) {
+    previous_->next_ = next_;
+  } else {
+    cell_->awaiters = next_;
+  }
+  if (next_ != nullptr) next_->previous_ = previous_;
+  cell_ = nullptr;
+}
+
+// ------------------------------------------------------------------------------------------ awaits' deadlines
+
+namespace {
+
+/// Those whose deadline passed end, in the order of their deadlines; those to be probed are probed.
+void run_await_clock(LaneNode& node, Cell* cell) {
+  auto& clock = static_cast<CellTimer&>(node);
+  clock.set = false;
+  if (cell == nullptr) return;
+  const Instant now = this_turn->worker->fresh_now();
+  for (;;) {
+    Awaiter* due = nullptr;
+    Instant next = Instant::never();
+    for (Awaiter* awaiter = cell->awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+      if (awaiter->probe_at_ <= now && awaiter->deadline_ > now) {
+        awaiter->probe_at_ = Instant::never();
+        awaiter->probe(*cell);
+      }
+      if (awaiter->deadline_ <= now && (due == nullptr || awaiter->deadline_ < due->deadline_ ||
+                                        (awaiter->deadline_ == due->deadline_ && awaiter->number_ < due->number_))) {
+        due = awaiter;
+      }
+      next = std::min(next, std::min(awaiter->deadline_, awaiter->probe_at_));
+    }
+    if (due == nullptr) {
+      if (next != Instant::never()) cell->arm_await_clock(next);
+      return;
+    }
+    // Armed before anything is resumed: what is resumed may throw.
+    if (next != Instant::never()) cell->arm_await_clock(std::max(next, now + Duration(1)));
+    due->expire(*cell);
+    cell->wake_awaiter(*due);
+  }
+}
+
+}  // namespace
+
+void Cell::arm_await_clock(Instant at) {
+  CellTimer& clock = need_extras().await_clock;
+  if (clock.set && clock.armed_for <= at) return;
+  Core& all = core();
+  // Fired meanwhile: its node is in the lane, and will look at everything.
+  if (clock.set && !all.scheduler->cancel(clock)) return;
+  clock.set = true;
+  clock.armed_for = at;
+  clock.run = &run_await_clock;
+  clock.generation = generation();
+  clock.fire = [](TimerEntry& timer) noexcept {
+    auto& fired = static_cast<CellTimer&>(timer);
+    fired.owner->post_lane(fired);
+  };
+  all.scheduler->arm(clock, at);
+}
+
+// ------------------------------------------------------------------------------------------- own event loops
+
+void inbox_waits(InboxBase& inbox, std::coroutine_handle<> handle) {
+  inbox.waiting = handle;
+  inbox.root = static_cast<Root*>(this_turn->root);
+  inbox.cell->need_extras().inbox = &inbox;
+}
+void inbox_leaves(InboxBase& inbox) noexcept {
+  if (inbox.cell->extras != nullptr && inbox.cell->extras->inbox == &inbox) inbox.cell->extras->inbox = nullptr;
+}
+Handled inbox_resume(InboxBase& inbox) {
+  inbox.cell->extras->inbox = nullptr;
+  return inbox.cell->drive_root(*inbox.root, std::exchange(inbox.waiting, {}));
+}
+InboxBase* waiting_inbox(Cell& cell) noexcept { return cell.extras != nullptr ? cell.extras->inbox : nullptr; }
+bool inbox_is_closed(Cell& cell) noexcept { return cell.extras != nullptr && cell.extras->inbox_closed; }
+void loop_ended(Cell& cell) { cell.need_extras().loop_over = true; }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

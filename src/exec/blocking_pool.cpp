@@ -1,0 +1,78 @@
+#include "backstage/exec/blocking_pool.hpp"
+
+#include <utility>
+
+namespace backstage {
+inline namespace v0 {
+
+BlockingPool::~BlockingPool() {
+  std::deque<MoveFunction<void()>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    dropped.swap(jobs_);
+    arrived_.notify_all();
+  }
+  dropped.clear();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+bool BlockingPool::submit(MoveFunction<void()> job) {
+  const std::lock_guard lock(mutex_);
+  if (ending_ || jobs_.size() >= most_jobs_) return false;
+  jobs_.push_back(std::move(job));
+  if (most_threads_ == 0) return true;
+  if (idle_ < jobs_.size() && threads_.size() < most_threads_) threads_.emplace_back([this] { work(); });
+  arrived_.notify_one();
+  return true;
+}
+
+std::size_t BlockingPool::run_all() {
+  std::size_t count = 0;
+  for (;;) {
+    MoveFunction<void()> job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (jobs_.empty()) return count;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job();
+    ++count;
+  }
+}
+
+std::size_t BlockingPool::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+void BlockingPool::abandon() noexcept {
+  const std::lock_guard lock(mutex_);
+  ending_ = true;
+  arrived_.notify_all();
+  for (std::thread& thread : threads_) thread.detach();
+  threads_.clear();
+}
+
+void BlockingPool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    arrived_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
+    --idle_;
+    if (ending_) return;
+    {
+      MoveFunction<void()> job = std::move(jobs_.front());
+      jobs_.pop_front();
+      ++running_;
+      lock.unlock();
+      job();
+    }
+    lock.lock();
+    --running_;
+  }
+}
+
+}  // namespace v0
+}  // namespace backstage

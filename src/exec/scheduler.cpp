@@ -1,0 +1,404 @@
+#include "backstage/exec/scheduler.hpp"
+
+#include <algorithm>
+
+#include <pthread.h>
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr unsigned longest_streak = 16;   // turns in a row from the slot before the queue gets one
+constexpr unsigned longest_stride = 16;   // messages between two readings of the clock, while they are short
+constexpr Duration slow_stride = std::chrono::microseconds(50);
+constexpr Duration watch_period = std::chrono::milliseconds(10);
+constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------------- Worker
+
+Worker::Worker(Scheduler& scheduler, unsigned id)
+    : scheduler_(scheduler),
+      id_(id),
+      random_(scheduler.environment().chance().next()),
+      timers_(scheduler.environment().clock().now()) {
+  turn_.pool = &scheduler.pool_;
+  turn_.cache = &scheduler.pool_.take_cache();
+  turn_.worker = this;
+}
+
+Worker::~Worker() { scheduler_.pool_.give_back(*turn_.cache); }
+
+Instant Worker::fresh_now() noexcept {
+  now_ = scheduler_.now();
+  return now_;
+}
+
+void Worker::push(Runnable* work) noexcept {
+  // acq_rel: release publishes the Runnable to a thief, acquire takes over the displaced one. An exchange, since a
+  // thief may take the slot while this worker is stuck.
+  Runnable* const displaced = slot_.exchange(work, std::memory_order_acq_rel);
+  if (displaced != nullptr) push_back(displaced);
+}
+
+void Worker::push_back(Runnable* work) noexcept {
+  ++pushed_;
+  if (queue_.push(work)) return;
+  // Full: half of it goes to where every worker looks.
+  std::array<Runnable*, 128> half{};
+  const std::uint32_t count = queue_.take_half(half);
+  scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
+  if (!queue_.push(work)) scheduler_.inject_.push(work);
+  scheduler_.parking_.notify_one();
+}
+
+Runnable* Worker::next() noexcept {
+  // What comes from outside and what is local take turns, so that neither starves the other.
+  if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
+    if (Runnable* const work = scheduler_.inject_.pop()) return work;
+  }
+  // relaxed look, then the exchange decides: a thief may have been quicker.
+  Runnable* hot = slot_.load(std::memory_order_relaxed) != nullptr ? slot_.exchange(nullptr, std::memory_order_acq_rel)
+                                                                   : nullptr;
+  if (hot != nullptr && ++streak_ > longest_streak) {
+    streak_ = 0;
+    push_back(hot);
+    hot = nullptr;
+  }
+  if (hot != nullptr) return hot;
+  streak_ = 0;
+  if (Runnable* const work = queue_.pop()) return work;
+  return scheduler_.inject_.pop();
+}
+
+void Worker::run(Runnable* work) noexcept {
+  messages_ = 0;
+  turn_began_ = now_;
+  // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
+  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  scheduler_.run_(*work, *this);
+  turn_.cell = nullptr;
+  note_cell(nullptr);
+  if (--until_clock_ == 0) read_clock();
+}
+
+bool Worker::after_message() noexcept {
+  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (until_clock_ <= 1) {
+    read_clock();
+    if (now_ - turn_began_ >= scheduler_.options_.turn_time) return true;
+  } else {
+    --until_clock_;
+  }
+  if (++messages_ >= scheduler_.options_.turn_messages) return true;
+  return scheduler_.inject_.size_hint() != 0;
+}
+
+void Worker::read_clock() noexcept {
+  const Instant before = now_;
+  now_ = scheduler_.now();
+  // Short messages: read it seldom. A long one: read it after each.
+  stride_ = now_ - before > slow_stride ? 1 : std::min(stride_ * 2, longest_stride);
+  until_clock_ = stride_;
+  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
+  if (scheduler_.is_manual()) return;
+  scheduler_.expire_due(now_);
+  share_if_late();
+}
+
+void Worker::share_if_late() noexcept {
+  const std::uint32_t waiting = queue_.size_hint();
+  if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
+    marked_ = false;
+    return;
+  }
+  const std::uint64_t head = pushed_ - waiting;
+  if (!marked_ || head >= marked_at_) {
+    // The marker stands behind the newest: when the head has passed it, everything up to it has been run.
+    marked_ = true;
+    marked_at_ = pushed_;
+    marked_when_ = now_;
+  } else if (now_ - marked_when_ >= scheduler_.options_.share_after) {
+    marked_ = false;
+    scheduler_.parking_.notify_one();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- Scheduler
+
+Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run)
+    : environment_(environment), pool_(pool), options_(options), run_(run) {
+  const unsigned count = std::max(1U, options_.threads);
+  for (unsigned id = 0; id < count; ++id) workers_.push_back(std::make_unique<Worker>(*this, id));
+}
+
+Scheduler::~Scheduler() { stop(); }
+
+void Scheduler::start() {
+  if (is_manual()) return;
+  for (auto& worker : workers_) {
+    worker->thread_ = std::thread([this, w = worker.get()] { work(*w); });
+    pthread_setname_np(worker->thread_.native_handle(), "backstage");
+  }
+  watch_thread_ = std::thread([this] { watch(); });
+  pthread_setname_np(watch_thread_.native_handle(), "backstage-watch");
+}
+
+void Scheduler::stop() noexcept {
+  // seq_cst: pairs with the look after parking_.prepare() in park().
+  if (stopping_.exchange(true, std::memory_order_seq_cst)) return;
+  parking_.notify_all();
+  watch_word_.store(2, std::memory_order_seq_cst);
+  StdAtomics::wake_all(watch_word_);
+  for (auto& worker : workers_) {
+    if (worker->thread_.joinable()) worker->thread_.join();
+  }
+  if (watch_thread_.joinable()) watch_thread_.join();
+}
+
+void Scheduler::abandon() noexcept {
+  stopping_.store(true, std::memory_order_seq_cst);
+  parking_.notify_all();
+  watch_word_.store(2, std::memory_order_seq_cst);
+  StdAtomics::wake_all(watch_word_);
+  for (auto& worker : workers_) {
+    if (worker->thread_.joinable()) worker->thread_.detach();
+  }
+  if (watch_thread_.joinable()) watch_thread_.join();
+}
+
+void Scheduler::schedule(Runnable& work) noexcept {
+  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
+  if (worker != nullptr && &worker->scheduler_ == this) {
+    worker->push(&work);
+    return;
+  }
+  inject_.push(&work);
+  parking_.notify_one();
+}
+
+void Scheduler::schedule_last(Runnable& work) noexcept {
+  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
+  if (worker != nullptr && &worker->scheduler_ == this) {
+    worker->push_back(&work);
+    return;
+  }
+  schedule(work);
+}
+
+void Scheduler::work(Worker& worker) {
+  const TurnScope scope(worker.turn_);
+  worker.busy_.store(true, std::memory_order_relaxed);
+  worker.fresh_now();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    Runnable* found = worker.next();
+    if (found == nullptr) {
+      worker.read_clock();  // fires what is due
+      found = worker.next();
+      if (found == nullptr) found = steal(worker);
+    }
+    if (found != nullptr) {
+      worker.run(found);
+    } else {
+      park(worker);
+    }
+  }
+}
+
+Runnable* Scheduler::steal(Worker& thief) noexcept {
+  const auto count = static_cast<unsigned>(workers_.size());
+  if (count < 2) return nullptr;
+  const auto start = static_cast<unsigned>(thief.random_.below(count));
+  for (unsigned i = 0; i < count; ++i) {
+    Worker& victim = *workers_[(start + i) % count];
+    if (&victim == &thief) continue;
+    if (Runnable* const work = thief.queue_.steal_from(victim.queue_)) {
+      thief.pushed_ += thief.queue_.size_hint();
+      return work;
+    }
+    // Its next-in-line stays with a worker that makes progress: it is about to run it, with warm caches.
+    if (victim.stuck_.load(std::memory_order_relaxed)) {
+      if (Runnable* const work = victim.slot_.exchange(nullptr, std::memory_order_acq_rel)) return work;
+    }
+  }
+  return nullptr;
+}
+
+bool Scheduler::has_visible_work() const noexcept {
+  if (!inject_.empty()) return true;
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) &&
+                                       worker->slot_.load(std::memory_order_relaxed) != nullptr);
+  });
+}
+
+void Scheduler::park(Worker& worker) noexcept {
+  const auto key = parking_.prepare();
+  // After prepare(): what is published from here on finds us waiting, what was published before we find now.
+  if (stopping_.load(std::memory_order_seq_cst) || has_visible_work()) {
+    parking_.cancel(key);
+    return;
+  }
+  const Instant due = earliest(true);
+  const Instant now = worker.fresh_now();
+  if (due <= now) {
+    parking_.cancel(key);
+    return;
+  }
+  // One sleeper keeps the time. seq_cst: arm() from outside compares against it after publishing its timer.
+  std::int64_t kept = keeper_due_.load(std::memory_order_seq_cst);
+  bool keeper = false;
+  while (due != Instant::never() && due.ns < kept && !keeper) {
+    keeper = keeper_due_.compare_exchange_weak(kept, due.ns, std::memory_order_seq_cst);
+  }
+  if (keeper && earliest(false) < due) {
+    keeper_due_.store(INT64_MAX, std::memory_order_seq_cst);
+    parking_.cancel(key);
+    return;
+  }
+  worker.busy_.store(false, std::memory_order_relaxed);
+  worker.marked_ = false;
+  parking_.wait(key, keeper ? std::optional<Duration>(due - now) : std::nullopt);
+  worker.busy_.store(true, std::memory_order_relaxed);
+  if (keeper) {
+    std::int64_t mine = due.ns;
+    keeper_due_.compare_exchange_strong(mine, INT64_MAX, std::memory_order_seq_cst);
+  }
+  wake_watch();
+  worker.until_clock_ = 1;
+  worker.fresh_now();
+}
+
+bool Scheduler::looks_idle() const noexcept {
+  return inject_.empty() && std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+           return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
+                  worker->slot_.load(std::memory_order_seq_cst) != nullptr;
+         });
+}
+
+// ------------------------------------------------------------------------------------------------- timers
+
+void Scheduler::arm(TimerEntry& timer, Instant due) noexcept {
+  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
+  const bool inside = worker != nullptr && &worker->scheduler_ == this;
+  timer.shard = inside ? worker->id_ : 0;
+  TimerShard& shard = workers_[timer.shard]->timers_;
+  {
+    const std::lock_guard lock(shard.mutex);
+    shard.wheel.arm(timer, due);
+    // seq_cst: read by a worker that is about to park; see below.
+    if (due.ns < shard.next_due.load(std::memory_order_relaxed)) {
+      shard.next_due.store(due.ns, std::memory_order_seq_cst);
+    }
+  }
+  // A worker looks at its timers before it parks. From outside everybody may be asleep, or asleep for too long:
+  // published before this look, so a worker that goes to sleep now either sees the timer or is seen here.
+  if (!inside && due.ns < keeper_due_.load(std::memory_order_seq_cst)) parking_.notify_one();
+}
+
+bool Scheduler::cancel(TimerEntry& timer) noexcept {
+  TimerShard& shard = workers_[timer.shard]->timers_;
+  const std::lock_guard lock(shard.mutex);
+  return shard.wheel.cancel(timer);
+}
+
+void Scheduler::expire(TimerShard& shard, Instant now) noexcept {
+  const std::lock_guard lock(shard.mutex);
+  shard.wheel.expire(now, [](TimerNode& node) {
+    auto& timer = static_cast<TimerEntry&>(node);
+    timer.fire(timer);
+  });
+  shard.next_due.store(shard.wheel.next_due().ns, std::memory_order_seq_cst);
+}
+
+void Scheduler::expire_due(Instant now) noexcept {
+  // Everybody's: the one whose timers they are may be busy with one long message.
+  for (auto& worker : workers_) {
+    if (worker->timers_.next_due.load(std::memory_order_relaxed) <= now.ns) expire(worker->timers_, now);
+  }
+}
+
+Instant Scheduler::earliest(bool exact) noexcept {
+  std::int64_t due = INT64_MAX;
+  for (auto& worker : workers_) {
+    TimerShard& shard = worker->timers_;
+    if (exact && shard.next_due.load(std::memory_order_seq_cst) != INT64_MAX) {
+      // Cancelled timers leave it too early: a sleeper must not wake for nothing (F2).
+      const std::lock_guard lock(shard.mutex);
+      shard.next_due.store(shard.wheel.next_due().ns, std::memory_order_seq_cst);
+    }
+    due = std::min(due, shard.next_due.load(std::memory_order_seq_cst));
+  }
+  return Instant{due};
+}
+
+// -------------------------------------------------------------------------------------------------- watch
+
+void Scheduler::wake_watch() noexcept {
+  // relaxed look first: it is awake nearly always when there is work.
+  if (watch_word_.load(std::memory_order_relaxed) != 1) return;
+  std::uint32_t asleep = 1;
+  if (watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst)) StdAtomics::wake_one(watch_word_);
+}
+
+void Scheduler::watch() {
+  std::vector<std::uint32_t> seen(workers_.size(), 0);
+  unsigned idle_looks = 0;
+  while (!stopping_.load(std::memory_order_seq_cst)) {
+    const bool idle = looks_idle();
+    idle_looks = idle ? idle_looks + 1 : 0;
+    if (idle_looks >= watch_patience) {
+      std::uint32_t awake = 0;
+      watch_word_.compare_exchange_strong(awake, 1, std::memory_order_seq_cst);
+      // Looked at again after the word is out: a worker that woke meanwhile has either seen it or is seen here.
+      if (looks_idle() && !stopping_.load(std::memory_order_seq_cst)) {
+        while (watch_word_.load(std::memory_order_seq_cst) == 1) StdAtomics::wait(watch_word_, 1);
+      }
+      std::uint32_t asleep = 1;
+      watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst);
+      idle_looks = 0;
+    }
+    StdAtomics::wait(watch_word_, 0, watch_period);
+    bool help = false;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      Worker& worker = *workers_[i];
+      const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
+      const bool stuck = worker.busy_.load(std::memory_order_relaxed) && progress == seen[i];
+      seen[i] = progress;
+      if (!stuck) continue;
+      worker.stuck_.store(true, std::memory_order_seq_cst);
+      help = help || !worker.queue_.empty() || worker.slot_.load(std::memory_order_relaxed) != nullptr;
+    }
+    help = help || !inject_.empty() || earliest(false) + watch_period < environment_.clock().now();
+    if (help) parking_.notify_one();
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- manual
+
+std::size_t Scheduler::run_ready(std::size_t most) {
+  Worker& worker = *workers_.front();
+  const TurnScope scope(worker.turn_);
+  std::size_t turns = 0;
+  worker.fresh_now();
+  while (turns < most) {
+    Runnable* const found = worker.next();
+    if (found == nullptr) break;
+    worker.run(found);
+    ++turns;
+  }
+  return turns;
+}
+
+Instant Scheduler::next_timer() noexcept { return earliest(true); }
+
+void Scheduler::expire_timers() noexcept {
+  const TurnScope scope(workers_.front()->turn_);
+  expire_due(workers_.front()->fresh_now());
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

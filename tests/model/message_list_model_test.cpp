@@ -1,0 +1,237 @@
+// MessageList under the model checker: its promises (1) to (5), and that a word left elsewhere finds its owner.
+#include "backstage/mailbox/detail/message_list.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "backstage/exec/detail/lane.hpp"
+#include "model/checker.hpp"
+#include "model/print.hpp"
+
+namespace backstage {
+namespace {
+
+using std::memory_order;
+
+struct Message {
+  ModelAtomics::Atomic<Message*> next{nullptr};
+  model::Plain<std::uint32_t> position{0};
+  model::Plain<int> payload{0};
+};
+struct Command {
+  model::Plain<Command*> lane_next{nullptr};
+};
+
+// Senders, and workers of which each runs the owner once per "schedule it" that it picks up.
+template <class List>
+struct World {
+  List list;
+  std::array<std::optional<Message>, 3> messages;
+  detail::Lane<Command, ModelAtomics> lane;
+  Command command;
+  ModelAtomics::Atomic<std::uint32_t> scheduled{0};  // runs asked for and not begun
+  model::Plain<int> actor{0};                        // what only the owner may touch
+  std::uint32_t position = 0;
+  int handled = 0;
+  int commands = 0;
+  int last_of_first = 0;
+
+  World() {
+    for (auto& message : messages) message.emplace();
+  }
+  void schedule() {
+    scheduled.fetch_add(1, memory_order::release);
+    ModelAtomics::wake_one(scheduled);
+  }
+  void send(int number) {
+    auto& message = *messages[static_cast<std::size_t>(number - 1)];
+    message.payload = number;
+    if (list.push(&message)) schedule();
+  }
+  void first() {
+    send(1);
+    send(2);
+  }
+  void second() { send(3); }
+  void commander() {
+    lane.push(&command);
+    if (list.wake()) schedule();
+  }
+
+  void retire(Message* message) {
+    for (auto& candidate : messages) {
+      if (message != nullptr && candidate && &*candidate == message) candidate.reset();  // its memory may go
+    }
+  }
+  void handle(Message* message) {
+    const std::uint32_t at = message->position;
+    model::require(at == position + 1, "positions count without holes, in the order taken");
+    position = at;
+    const int number = message->payload;
+    if (number <= 2) {
+      model::require(number > last_of_first, "one sender's messages come in its order");
+      last_of_first = number;
+    }
+    ++handled;
+  }
+  void run_owner() {
+    for (;;) {
+      actor = actor + 1;  // races with every other owner
+      for (Command* at = lane.take_all(); at != nullptr; at = at->lane_next) ++commands;
+      Message* retired = nullptr;
+      while (Message* const message = list.take(retired)) {
+        retire(retired);
+        handle(message);
+      }
+      const bool idle = list.try_idle(retired);
+      if (idle) {
+        retire(retired);
+        // A command may have come between our look at the lane and going idle; whoever wins the wake runs.
+        if (lane.empty() || !list.wake()) return;
+      } else {
+        ModelAtomics::pause();  // a sender stands between its exchange and its link
+      }
+    }
+  }
+  // A worker: picks up runs until so much is done.
+  template <int Expected>
+  void worker() {
+    for (;;) {
+      auto seen = scheduled.load(memory_order::acquire);
+      if (seen == 0) {
+        ModelAtomics::wait(scheduled, 0);
+        continue;
+      }
+      if (!scheduled.compare_exchange_strong(seen, seen - 1, memory_order::acquire, memory_order::relaxed)) continue;
+      run_owner();
+      const int done = handled + commands;
+      if (done >= Expected) return;
+    }
+  }
+  void at_end() {
+    // The last run may have been asked for when the workers had seen all their work done.
+    model::require(scheduled.load() <= 1, "one run is asked for at a time");
+    if (scheduled.exchange(0) == 1) run_owner();
+    model::require(list.is_idle(), "the list is idle when nothing is left");
+    model::require(list.depth() == 0, "and knows it");
+    model::require(lane.empty(), "no command is left");
+  }
+};
+using Right = World<detail::MessageList<Message, ModelAtomics>>;
+
+TEST(MessageListModel, one_sender_and_the_owner_in_all_interleavings) {
+  using W = Right;
+  const auto report =
+      model::check<W>({.preemptions = 6, .old_reads = 3}, {{"first", &W::first}, {"worker", &W::worker<2>}});
+  EXPECT_TRUE(model::shown(report, "sender of 2|owner, 6 preemptions, 3 old reads").passed()) << report.failure;
+}
+TEST(MessageListModel, two_senders_and_the_owner) {
+  using W = Right;
+  const auto report = model::check<W>({.preemptions = 3, .old_reads = 1},
+                                      {{"first", &W::first}, {"second", &W::second}, {"worker", &W::worker<3>}});
+  EXPECT_TRUE(model::shown(report, "2 senders|owner, 3 preemptions, 1 old read").passed()) << report.failure;
+}
+TEST(MessageListModel, M3_a_command_left_in_the_lane_finds_the_owner) {
+  using W = Right;
+  const auto report =
+      model::check<W>({.preemptions = 3, .old_reads = 1},
+                      {{"second", &W::second}, {"commander", &W::commander}, {"worker", &W::worker<2>}});
+  EXPECT_TRUE(model::shown(report, "sender|commander|owner, 3 preemptions, 1 old read").passed()) << report.failure;
+}
+TEST(MessageListModel, holds_in_many_random_schedules_of_two_senders_and_a_commander) {
+  using W = Right;
+  const auto report = model::check<W>(
+      {.random = 250'000},
+      {{"first", &W::first}, {"second", &W::second}, {"commander", &W::commander}, {"worker", &W::worker<4>}});
+  EXPECT_TRUE(model::shown(report, "2 senders|commander|owner, random").passed()) << report.failure;
+}
+
+// Two owners in turn on different threads: each of two workers does one run, whoever gets it.
+struct TwoWorkers : Right {
+  ModelAtomics::Atomic<std::uint32_t> left{0};
+  void one_run() {
+    for (;;) {
+      auto seen = scheduled.load(memory_order::acquire);
+      while (seen > 0) {
+        if (scheduled.compare_exchange_strong(seen, seen - 1, memory_order::acquire, memory_order::acquire)) {
+          run_owner();
+          return;
+        }
+      }
+      if (left.load(memory_order::acquire) == 2) return;  // all was sent
+      ModelAtomics::pause();
+    }
+  }
+  void first_and_leaves() {
+    first();
+    left.fetch_add(1, memory_order::release);
+  }
+  void second_and_leaves() {
+    second();
+    left.fetch_add(1, memory_order::release);
+  }
+  void at_end() {
+    Right::at_end();
+    model::require(handled == 3, "every message was handled");
+  }
+};
+TEST(MessageListModel, ownership_passes_between_workers_without_overlap) {
+  using W = TwoWorkers;
+  const auto report = model::check<W>({.preemptions = 2, .old_reads = 1}, {{"first", &W::first_and_leaves},
+                                                                           {"second", &W::second_and_leaves},
+                                                                           {"worker 1", &W::one_run},
+                                                                           {"worker 2", &W::one_run}});
+  EXPECT_TRUE(model::shown(report, "2 senders|2 workers, 2 preemptions, 1 old read").passed()) << report.failure;
+}
+
+// Controls: the bugs that the checker must find, planted on top of the right list.
+enum class Bug { none, frees_at_once, idles_without_wake };
+template <Bug bug>
+struct Buggy : detail::MessageList<Message, ModelAtomics> {
+  using Base = detail::MessageList<Message, ModelAtomics>;
+  Message* take(Message*& retired) {
+    Message* const message = Base::take(retired);
+    if (bug == Bug::frees_at_once) retired = message;  // promise (4) ignored
+    return message;
+  }
+  bool wake() { return bug != Bug::idles_without_wake && Base::wake(); }
+};
+template <Bug bug>
+struct Freeing : World<Buggy<bug>> {
+  // Frees what take() names only after it was handled, as a careless owner would.
+  void owner_once() {
+    Message* retired = nullptr;
+    for (int taken = 0; taken < 2;) {
+      Message* const message = this->list.take(retired);
+      if (message == nullptr) {
+        ModelAtomics::pause();
+        continue;
+      }
+      ++taken;
+      this->handle(message);
+      this->retire(retired);
+    }
+  }
+};
+TEST(MessageListModelControl, finds_a_node_freed_before_its_successor_is_linked) {
+  using W = Freeing<Bug::frees_at_once>;
+  const auto report = model::check<W>({.preemptions = 3}, {{"first", &W::first}, {"owner", &W::owner_once}});
+  EXPECT_NE(report.failure.find("used after its end"), std::string::npos) << report.summary() << report.failure;
+  using Careful = Freeing<Bug::none>;
+  const auto right =
+      model::check<Careful>({.preemptions = 3}, {{"first", &Careful::first}, {"owner", &Careful::owner_once}});
+  EXPECT_TRUE(right.passed()) << right.failure;
+}
+TEST(MessageListModelControl, finds_a_command_whose_wake_is_forgotten) {
+  using W = World<Buggy<Bug::idles_without_wake>>;
+  const auto report =
+      model::check<W>({.preemptions = 3, .old_reads = 1},
+                      {{"second", &W::second}, {"commander", &W::commander}, {"worker", &W::template worker<2>}});
+  EXPECT_NE(report.failure.find("deadlock"), std::string::npos) << report.summary();
+}
+
+}  // namespace
+}  // namespace backstage
