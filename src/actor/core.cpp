@@ -190,6 +190,11 @@ Logger Core::logger(std::string_view where) const noexcept {
 }
 
 void Core::report_dead_letter(Undelivered why, const MessageDescriptor& descriptor, std::string path) noexcept {
+  if (descriptor.kind == SendKind::system) {
+    // The end of a child, for a parent that is ending itself: nobody's mistake, so it is not logged.
+    if (events.wanted()) events.emit(DeadLetter{why, descriptor.message, descriptor.actor, std::move(path)});
+    return;
+  }
   // Sampled: the first eight, then each power of two. A storm must not become a storm of log lines.
   const std::uint64_t n = dead_letters_logged.fetch_add(1, std::memory_order_relaxed) + 1;
   if (n <= 8 || (n & (n - 1)) == 0) {

@@ -247,6 +247,13 @@ class [[nodiscard]] Child {
     }
   }
 
+  /// For the floors above: who is told of its end, in a form of their own.
+  Child end_notice(detail::EndTarget target) && {
+    return own([&](auto& p) { p.end = target; });
+  }
+  [[nodiscard]] const ChildPolicy& policy() const noexcept {
+    return policy_ ? static_cast<const ChildPolicy&>(*policy_) : detail::default_policy;
+  }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// For the runtime: the body of a new place.
   [[nodiscard]] detail::Body& build(SlabPool& pool) && {

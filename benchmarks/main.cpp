@@ -1,0 +1,114 @@
+// backstage-bench WORKLOAD WORKERS ARGS...: runs one workload and prints one line.
+//
+// The line's fields are parted by tabs: name, operations, seconds, operations per second, extra. The program exits
+// with 1 when a check fails and with 2 when it was called wrongly.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <span>
+
+#include "workload.hpp"
+
+namespace bench {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::string_view args;
+  std::string_view op;
+  Outcome (*run)(const Settings&);
+};
+
+constexpr std::array workloads{
+    Entry{"pingpong", "N", "round trip of a number between two actors", &pingpong},
+    Entry{"counting", "N", "message: N increments without waiting, then the sum is asked for", &counting},
+    Entry{"fanin", "P N", "message: P producers send N each to one consumer", &fanin},
+    Entry{"bounded", "P N", "message: the same into a mailbox of 1000 that makes senders wait", &bounded},
+    Entry{"ring", "A H K", "hop: K tokens make H hops together through A actors", &ring},
+    Entry{"skynet", "L", "actor: a tree of tens down to L leaves; sums come back up", &skynet},
+    Entry{"create", "N", "actor: made by one parent, gets one message, ends", &create},
+    Entry{"big", "A N", "message: A actors send N pings each, one at a time, to random ones, and get pongs", &big},
+    Entry{"chameneos", "A M", "meeting of two among A creatures, 4 messages each", &chameneos},
+    Entry{"ask", "N", "request, one after the other", &ask},
+    Entry{"memory", "N", "actor: bytes resident per idle actor, before and after its first message", &memory},
+    Entry{"fairness", "K us s", "message of one of K actors that never rest; a probe is pinged each ms", &fairness},
+    Entry{"timers", "N ms", "timer: N of them, spread evenly over so many ms; the lateness of each", &timers},
+};
+
+int usage(std::ostream& out, int code) {
+  out << "usage: backstage-bench WORKLOAD WORKERS ARGS...\n"
+         "prints: name <tab> ops <tab> seconds <tab> ops per second <tab> extra\n"
+         "Each argument may be left out. Workloads, and what is one op:\n";
+  for (const Entry& entry : workloads) {
+    out << "  " << entry.name << std::string(11 - entry.name.size(), ' ') << entry.args
+        << std::string(8 - entry.args.size(), ' ') << entry.op << '\n';
+  }
+  out << "Mailboxes: counting and fanin use unbounded(), bounded uses bounded(1000), the others the default.\n";
+  return code;
+}
+
+bool parse(std::string_view text, std::uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+int run(std::span<char* const> words) {
+  if (words.size() > 1 && (std::string_view(words[1]) == "--help" || std::string_view(words[1]) == "-h")) {
+    return usage(std::cout, 0);
+  }
+  if (words.size() < 3) return usage(std::cerr, 2);
+  const auto entry =
+      std::find_if(workloads.begin(), workloads.end(), [&](const Entry& e) { return e.name == words[1]; });
+  if (entry == workloads.end()) {
+    std::cerr << "backstage-bench: no workload '" << words[1] << "'\n";
+    return usage(std::cerr, 2);
+  }
+  std::vector<std::uint64_t> numbers;
+  for (char* const word : words.subspan(2)) {
+    std::uint64_t number = 0;
+    if (!parse(word, number)) {
+      std::cerr << "backstage-bench: '" << word << "' is not a number\n";
+      return 2;
+    }
+    numbers.push_back(number);
+  }
+  if (numbers.front() == 0 || numbers.front() > 1'024) {
+    std::cerr << "backstage-bench: WORKERS is from 1 to 1024, not " << numbers.front() << '\n';
+    return 2;
+  }
+  Settings settings;
+  settings.workers = static_cast<unsigned>(numbers.front());
+  settings.args.assign(numbers.begin() + 1, numbers.end());
+  const Outcome outcome = entry->run(settings);
+  std::printf("%s\t%llu\t%.6f\t%.0f\t%s\n", words[1], static_cast<unsigned long long>(outcome.ops), outcome.seconds,
+              static_cast<double>(outcome.ops) / outcome.seconds, outcome.extra.c_str());
+  return 0;
+}
+
+}  // namespace
+
+std::string percentiles(std::vector<double> latencies) {
+  if (latencies.empty()) return "none";
+  std::sort(latencies.begin(), latencies.end());
+  const auto at = [&](double q) {
+    const auto index = static_cast<std::size_t>(q * static_cast<double>(latencies.size()));
+    return latencies[std::min(index, latencies.size() - 1)];
+  };
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), "p50=%.1fus p99=%.1fus max=%.1fus", at(0.5), at(0.99), latencies.back());
+  return text.data();
+}
+
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  try {
+    return bench::run(std::span<char* const>(argv, static_cast<std::size_t>(argc)));
+  } catch (const std::exception& error) {
+    std::cerr << "backstage-bench: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,67 @@
+// timers: N one-shot timers with delays spread evenly over so many ms, and the lateness of each. One op is a timer
+// armed; the check is that every one fired, and none early.
+#include "workload.hpp"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Arm {
+  std::uint64_t timers;
+  std::uint64_t milliseconds;
+};
+struct Due {
+  Clock::time_point at;
+};
+struct Lateness {
+  double arming = 0;
+  double total = 0;
+  std::vector<double> microseconds;
+};
+
+class Waiter {
+ public:
+  void handle(Arm arm, Reply<Lateness> done, Context& cx) {
+    done_ = std::move(done);
+    expected_ = arm.timers;
+    lateness_.microseconds.reserve(arm.timers);
+    watch_ = Stopwatch();
+    Xorshift random(88172645463325252U);
+    for (std::uint64_t i = 0; i < arm.timers; ++i) {
+      const std::chrono::nanoseconds after(random.next() % (arm.milliseconds * 1'000'000));
+      cx.send_after(after, cx.self(this), Due{Clock::now() + after});
+    }
+    lateness_.arming = watch_.seconds();
+  }
+  void handle(Due due) {
+    lateness_.microseconds.push_back(std::chrono::duration<double, std::micro>(Clock::now() - due.at).count());
+    if (lateness_.microseconds.size() < expected_) return;
+    lateness_.total = watch_.seconds();
+    done_.send(std::move(lateness_));
+  }
+
+ private:
+  Reply<Lateness> done_;
+  std::uint64_t expected_ = 0;
+  Stopwatch watch_;
+  Lateness lateness_;
+};
+
+}  // namespace
+
+Outcome timers(const Settings& settings) {
+  const std::uint64_t n = settings.arg(0, 1'000'000);
+  const std::uint64_t milliseconds = settings.arg(1, 10'000);
+  backstage::Runtime runtime(settings.runtime());
+  const auto waiter = runtime.spawn<Waiter>("waiter");
+  Lateness lateness = run<Arm>(runtime, waiter, n, milliseconds);
+  check("timers fired", lateness.microseconds.size(), n);
+  for (const double late : lateness.microseconds) {
+    if (late < 0) throw std::runtime_error("a timer fired early");
+  }
+  const std::string total = " total=" + std::to_string(lateness.total) + "s";
+  return {n, lateness.arming, percentiles(std::move(lateness.microseconds)) + total};
+}
+
+}  // namespace bench

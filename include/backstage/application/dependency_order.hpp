@@ -1,0 +1,23 @@
+// In which order applications start: each after those it depends on, otherwise as they were added. A pure function.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "backstage/base/result.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+struct AppDependencies {
+  std::string name;
+  std::vector<std::string> depends_on;
+};
+
+/// Indices into `apps`, in start order. Errc::exists: a name twice; Errc::not_found: an unknown dependency, named with
+/// what there is; Errc::cycle: the circle, named step by step.
+[[nodiscard]] Result<std::vector<std::size_t>> dependency_order(const std::vector<AppDependencies>& apps);
+
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,89 @@
+// Launcher: a program of applications. It reads the flags, starts the apps in the order of their dependencies, waits,
+// and stops them in the reverse order.
+//
+//     int main(int argc, char** argv) {
+//       backstage::Launcher launcher{"chronicle"};
+//       launcher.add<Store>("store");
+//       launcher.add<Api>("api").depends_on("store");
+//       return launcher.run(argc, argv);
+//     }
+//
+// Flags of every launcher: --workers N, --log LEVEL, --log-format line|json, --stop-within SECONDS, --help.
+// First SIGINT or SIGTERM: orderly stop; second: out at once (promise L5).
+// Exit codes: 0 orderly, 1 an app failed for good, 2 usage (flags, dependencies), 3 unclean stop (a thread was not
+// given back), 130/143 second signal.
+// Threads: the main one. One launcher at a time runs in a process, since signals belong to the process; it gives them
+// back. Any number of Runtimes may run beside it.
+// Stability: settling (v0).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "backstage/application/application.hpp"
+
+namespace backstage {
+inline namespace v0 {
+
+class Launcher {
+ public:
+  explicit Launcher(std::string name, std::string about = "");
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
+  ~Launcher();
+
+  /// What add() returns: says what the app depends on.
+  class Added {
+   public:
+    Added(Launcher& launcher, std::size_t index) noexcept : launcher_(launcher), index_(index) {}
+    template <class... Names>
+    Added& depends_on(Names&&... names) {
+      (launcher_.depend(index_, std::string(std::forward<Names>(names))), ...);
+      return *this;
+    }
+
+   private:
+    Launcher& launcher_;
+    std::size_t index_;
+  };
+
+  /// An application whose actor is A. The arguments are kept by value. To hand over what flags set, pass a
+  /// shared_ptr to it: flags are read in run(), before any app is made.
+  template <class A, class... X>
+  Added add(std::string name, X&&... arguments) {
+    return add(app<A>(std::move(name), std::forward<X>(arguments)...));
+  }
+  Added add(App app);
+
+  /// A flag of the program's own: `launcher.option("--data", "folder of the store", settings->data)`. The variable
+  /// holds the default until run() has read the flags. A bool is a switch; a vector may be given several times.
+  void option(std::string flag, std::string help, std::string& value);
+  void option(std::string flag, std::string help, bool& value);
+  void option(std::string flag, std::string help, std::uint16_t& value);
+  void option(std::string flag, std::string help, std::uint64_t& value);
+  void option(std::string flag, std::string help, std::vector<std::string>& value);
+  /// Looks at the flags together, after they were read; an Error is a usage error (exit 2).
+  void check(std::function<Result<>()> check);
+
+  /// Called after the flags were read and before the Runtime starts: to open doors.
+  void open(std::function<void(Environment&)> open);
+  /// Called on the main thread when all apps run.
+  void on_running(std::function<void(Runtime&)> call);
+
+  /// Runs the program. Returns its exit code.
+  int run(int argc, const char* const* argv);
+
+ private:
+  friend class Added;
+  void depend(std::size_t index, std::string name);
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace v0
+}  // namespace backstage
