@@ -53,7 +53,7 @@ class Judge {
   }
   void handle(Finished finished) {
     pongs_ += finished.pongs;
-    if (++finished_ == peers_.size()) done_.send(pongs_);
+    if (++finished_ == peers_.size()) std::move(done_)(pongs_);
   }
 
  private:

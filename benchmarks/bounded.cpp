@@ -34,8 +34,8 @@ class Producer {
   backstage::Task<> handle(Produce produce) {
     for (std::uint64_t i = 0; i < produce.items; ++i) {
       Item item{i};
-      const auto sent = co_await consumer_.send_wait(backstage::moved(item)).within(patience);
-      sent.or_fail();
+      auto sent = co_await consumer_.send_wait(backstage::moved(item)).within(patience);
+      std::move(sent).or_fail();
     }
   }
 
@@ -58,7 +58,7 @@ class Stage {
       cx.spawn<Producer>(backstage::unnamed, consumer).send(Produce{start.items});
     }
   }
-  void handle(Total total) { done_.send(total.sum); }
+  void handle(Total total) { std::move(done_)(total.sum); }
 
  private:
   Reply<std::uint64_t> done_;

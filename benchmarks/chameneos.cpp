@@ -66,7 +66,7 @@ class Mall {
   }
   void handle(Count count) {
     met_ += count.met;
-    if (++counted_ == creatures_) done_.send(met_);
+    if (++counted_ == creatures_) std::move(done_)(met_);
   }
 
  private:

@@ -42,7 +42,7 @@ class Maker {
       cx.spawn<Mayfly>(backstage::unnamed, &tally_).send(Value{i});
     }
   }
-  void handle(Done) { done_.send(tally_.sum.load()); }
+  void handle(Done) { std::move(done_)(tally_.sum.load()); }
 
  private:
   Tally tally_;

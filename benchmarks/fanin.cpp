@@ -31,7 +31,7 @@ class Consumer {
 
  private:
   void answer_if_complete() {
-    if (got_ == expected_) done_.send(sum_);
+    if (got_ == expected_) std::move(done_)(sum_);
   }
   std::uint64_t expected_ = UINT64_MAX;
   std::uint64_t got_ = 0;

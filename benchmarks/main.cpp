@@ -55,7 +55,9 @@ bool parse(std::string_view text, std::uint64_t& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-int run(std::span<char* const> words) {
+}  // namespace
+
+static int command(std::span<char* const> words) {
   if (words.size() > 1 && (std::string_view(words[1]) == "--help" || std::string_view(words[1]) == "-h")) {
     return usage(std::cout, 0);
   }
@@ -88,8 +90,6 @@ int run(std::span<char* const> words) {
   return 0;
 }
 
-}  // namespace
-
 std::string percentiles(std::vector<double> latencies) {
   if (latencies.empty()) return "none";
   std::sort(latencies.begin(), latencies.end());
@@ -106,7 +106,7 @@ std::string percentiles(std::vector<double> latencies) {
 
 int main(int argc, char** argv) {
   try {
-    return bench::run(std::span<char* const>(argv, static_cast<std::size_t>(argc)));
+    return bench::command(std::span<char* const>(argv, static_cast<std::size_t>(argc)));
   } catch (const std::exception& error) {
     std::cerr << "backstage-bench: " << error.what() << '\n';
     return 1;

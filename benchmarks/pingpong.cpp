@@ -38,7 +38,7 @@ class Pinger {
   void handle(Pong pong) {
     sum_ += pong.value;
     if (sent_ == rounds_) {
-      done_.send(sum_);
+      std::move(done_)(sum_);
     } else {
       ponger_.send(Ping{sent_++});
     }

@@ -46,7 +46,7 @@ class Starter {
     }
   }
   void handle(Arrived) {
-    if (++arrived_ == tokens_) done_.send(arrived_);
+    if (++arrived_ == tokens_) std::move(done_)(arrived_);
   }
 
  private:

@@ -47,7 +47,7 @@ class Seed {
     const backstage::To<void(Sum)> me = cx.self(this);
     cx.spawn<Node>(backstage::unnamed, me, std::uint64_t{0}, grow.leaves);
   }
-  void handle(Sum sum) { done_.send(sum.value); }
+  void handle(Sum sum) { std::move(done_)(sum.value); }
 
  private:
   Reply<std::uint64_t> done_;

@@ -38,7 +38,7 @@ class Waiter {
     lateness_.microseconds.push_back(std::chrono::duration<double, std::micro>(Clock::now() - due.at).count());
     if (lateness_.microseconds.size() < expected_) return;
     lateness_.total = watch_.seconds();
-    done_.send(std::move(lateness_));
+    std::move(done_)(std::move(lateness_));
   }
 
  private:

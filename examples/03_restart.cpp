@@ -36,8 +36,7 @@ int main() {
   options.log_level = backstage::Level::off;  // the failures are meant
   backstage::Runtime runtime(std::move(options));
   // Restarted on failure by default; here with a policy of its own. It belongs to the place, not to the type.
-  auto parser = runtime.spawn(
-      backstage::child<Parser>("parser").backoff(1ms, 20ms).at_most(2, backstage::per(1min)));
+  auto parser = runtime.spawn(backstage::child<Parser>("parser").backoff(1ms, 20ms).at_most(2, backstage::per(1min)));
 
   const auto feed = [&](std::initializer_list<const char*> lines) {
     for (const char* line : lines) parser.send(Line{line});

@@ -1,7 +1,7 @@
 // Owning the loop: an actor may take its messages one by one. What its Inbox lists is what it can be sent and asked.
 #include <iostream>
-#include <utility>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 

@@ -18,7 +18,9 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::size_t cells_per_chunk = (chunk_bytes - 64) / sizeof(Cell);
+constexpr std::size_t cells_begin = 64;  // behind the chunk's header
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
 
 [[nodiscard]] SchedulerOptions scheduler_options(const RuntimeOptions& options) {
   SchedulerOptions out;
@@ -52,7 +54,7 @@ Core::~Core() {
   // Cells own what was left in them (only after an unclean end is there anything).
   for (std::byte* chunk : chunks_) {
     for (std::size_t i = 0; i < cells_per_chunk; ++i) {
-      auto* const cell = reinterpret_cast<Cell*>(chunk + 64 + i * sizeof(Cell));
+      auto* const cell = reinterpret_cast<Cell*>(chunk + cells_begin + i * sizeof(Cell));
       delete cell->side.load(std::memory_order_relaxed);
       delete cell->extras;
       cell->~Cell();
@@ -64,8 +66,8 @@ Core::~Core() {
     const bool first = chunk == chunks_.front();
     auto& header = *reinterpret_cast<ChunkHeader*>(chunk);
     header.core.store(nullptr, std::memory_order_seq_cst);
-    const std::size_t keep = first ? 4096 : 0;
-    if (first) std::memset(chunk + 64, 0, 4096 - 64 - sizeof(Presence));
+    const std::size_t keep = first ? page_bytes : 0;
+    if (first) std::memset(chunk + cells_begin, 0, page_bytes - cells_begin);
     madvise(chunk + keep, chunk_bytes - keep, MADV_DONTNEED);
   }
 }
@@ -86,19 +88,18 @@ void Core::add_chunk() {
   chunks_.push_back(chunk);
   auto* const header = ::new (static_cast<void*>(chunk)) ChunkHeader();
   if (presence_ == nullptr) {
-    // In the first page, behind what cells of the first chunk use of it, where it survives the Runtime.
-    presence_ = ::new (static_cast<void*>(chunk + 4096 - sizeof(Presence))) Presence();
+    // Behind the header of the first chunk, whose first page survives the Runtime.
+    presence_ = ::new (static_cast<void*>(chunk + sizeof(ChunkHeader))) Presence();
+    static_assert(sizeof(ChunkHeader) + sizeof(Presence) <= cells_begin);
   }
-  const bool first = chunks_.size() == 1;
   free_cells_.reserve(chunks_.size() * cells_per_chunk);
   for (std::size_t i = cells_per_chunk; i-- > 0;) {
-    std::byte* const place = chunk + 64 + i * sizeof(Cell);
+    std::byte* const place = chunk + cells_begin + i * sizeof(Cell);
     auto* const cell = ::new (static_cast<void*>(place)) Cell();
     // Generations start at 1: 0 is what a Ref finds after the Runtime's end.
     cell->gate.store(1U << gate_bit::bits, std::memory_order_relaxed);
     cell->end_notice.child = cell;
-    const bool overlaps = first && place + sizeof(Cell) > chunk + 4096 - sizeof(Presence) && place < chunk + 4096;
-    if (!overlaps) free_cells_.push_back(cell);
+    free_cells_.push_back(cell);
   }
   header->presence.store(presence_, std::memory_order_release);
   // release: publishes the chunk to whoever gets a Ref into it.

@@ -41,16 +41,25 @@ void Worker::push(Runnable* work) noexcept {
   // thief may take the slot while this worker is stuck.
   Runnable* const displaced = slot_.exchange(work, std::memory_order_acq_rel);
   if (displaced != nullptr) push_back(displaced);
+  // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
+  // finds it at its next look.
+  if (stuck_.load(std::memory_order_relaxed)) scheduler_.parking_.notify_one();
 }
 
 void Worker::push_back(Runnable* work) noexcept {
-  ++pushed_;
-  if (queue_.push(work)) return;
+  if (queue_.push(work)) {
+    ++pushed_;
+    return;
+  }
   // Full: half of it goes to where every worker looks.
   std::array<Runnable*, 128> half{};
   const std::uint32_t count = queue_.take_half(half);
   scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
-  if (!queue_.push(work)) scheduler_.inject_.push(work);
+  if (queue_.push(work)) {
+    ++pushed_;
+  } else {
+    scheduler_.inject_.push(work);
+  }
   scheduler_.parking_.notify_one();
 }
 
@@ -138,35 +147,90 @@ Scheduler::~Scheduler() { stop(); }
 
 void Scheduler::start() {
   if (is_manual()) return;
+  inside_.store(workers(), std::memory_order_relaxed);  // relaxed, here and below: published by the threads' creation
   for (auto& worker : workers_) {
-    worker->thread_ = std::thread([this, w = worker.get()] { work(*w); });
-    pthread_setname_np(worker->thread_.native_handle(), "backstage");
+    // Before its thread exists: the watch must not take a worker that has not begun yet for an idle one.
+    worker->busy_.store(true, std::memory_order_relaxed);
+    worker->inside_.store(true, std::memory_order_relaxed);
   }
-  watch_thread_ = std::thread([this] { watch(); });
+  unsigned begun = 0;
+  try {
+    for (; begun < workers(); ++begun) {
+      Worker* const worker = workers_[begun].get();
+      worker->thread_ = std::thread([this, worker] { work(*worker); });
+      pthread_setname_np(worker->thread_.native_handle(), "backstage");
+    }
+    watch_thread_ = std::thread([this] { watch(); });
+  } catch (...) {
+    // The system gives no more threads: those that there are end, the caller hears of it.
+    for (; begun < workers(); ++begun) {
+      workers_[begun]->inside_.store(false, std::memory_order_relaxed);
+      inside_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    stop();
+    throw;
+  }
   pthread_setname_np(watch_thread_.native_handle(), "backstage-watch");
 }
 
-void Scheduler::stop() noexcept {
+void Scheduler::tell_to_stop() noexcept {
   // seq_cst: pairs with the look after parking_.prepare() in park().
-  if (stopping_.exchange(true, std::memory_order_seq_cst)) return;
+  stopping_.store(true, std::memory_order_seq_cst);
   parking_.notify_all();
   watch_word_.store(2, std::memory_order_seq_cst);
   StdAtomics::wake_all(watch_word_);
+}
+
+void Scheduler::stop() noexcept {
+  tell_to_stop();
   for (auto& worker : workers_) {
     if (worker->thread_.joinable()) worker->thread_.join();
   }
   if (watch_thread_.joinable()) watch_thread_.join();
 }
 
-void Scheduler::abandon() noexcept {
-  stopping_.store(true, std::memory_order_seq_cst);
-  parking_.notify_all();
-  watch_word_.store(2, std::memory_order_seq_cst);
-  StdAtomics::wake_all(watch_word_);
+bool Scheduler::stop_within(Duration within) noexcept {
+  tell_to_stop();
+  const Instant deadline = now() + within;
+  for (;;) {
+    // acquire: pairs with the release of a worker that leaves; what it did happened before.
+    const std::uint32_t inside = inside_.load(std::memory_order_acquire);
+    if (inside == 0) break;
+    const Duration left = deadline - now();
+    if (left <= Duration::zero()) break;
+    StdAtomics::wait(inside_, inside, left);
+  }
+  if (inside_.load(std::memory_order_acquire) == 0) {
+    stop();
+    return true;
+  }
   for (auto& worker : workers_) {
-    if (worker->thread_.joinable()) worker->thread_.detach();
+    if (!worker->thread_.joinable()) continue;
+    if (worker->inside_.load(std::memory_order_acquire)) {
+      worker->thread_.detach();
+    } else {
+      worker->thread_.join();
+    }
   }
   if (watch_thread_.joinable()) watch_thread_.join();
+  return false;
+}
+
+bool Scheduler::is_inside(unsigned id) const noexcept {
+  return workers_[id]->inside_.load(std::memory_order_acquire);
+}
+
+void Scheduler::run_leftovers() noexcept {
+  // The threads are joined, so this one may be any of the workers. What is run may schedule more, here.
+  Worker& worker = *workers_.front();
+  const TurnScope scope(worker.turn_);
+  worker.fresh_now();
+  for (;;) {
+    Runnable* found = worker.next();
+    for (std::size_t i = 1; found == nullptr && i < workers_.size(); ++i) found = workers_[i]->next();
+    if (found == nullptr) return;
+    worker.run(found);
+  }
 }
 
 void Scheduler::schedule(Runnable& work) noexcept {
@@ -188,10 +252,10 @@ void Scheduler::schedule_last(Runnable& work) noexcept {
   schedule(work);
 }
 
-void Scheduler::work(Worker& worker) {
+void Scheduler::work(Worker& worker) noexcept {
   const TurnScope scope(worker.turn_);
-  worker.busy_.store(true, std::memory_order_relaxed);
   worker.fresh_now();
+  // relaxed: nothing is read through it, and who parks looks again with seq_cst.
   while (!stopping_.load(std::memory_order_relaxed)) {
     Runnable* found = worker.next();
     if (found == nullptr) {
@@ -205,6 +269,11 @@ void Scheduler::work(Worker& worker) {
       park(worker);
     }
   }
+  // release: what this worker did happened before the end that stop_within() sees. When nobody waits any more, the
+  // scheduler was given up and is never freed, so the wake-up touches no freed memory.
+  worker.inside_.store(false, std::memory_order_release);
+  inside_.fetch_sub(1, std::memory_order_release);
+  StdAtomics::wake_all(inside_);
 }
 
 Runnable* Scheduler::steal(Worker& thief) noexcept {
@@ -215,6 +284,7 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
     Worker& victim = *workers_[(start + i) % count];
     if (&victim == &thief) continue;
     if (Runnable* const work = thief.queue_.steal_from(victim.queue_)) {
+      // Other thieves may have been here already; what they took is missing for good from head and tail alike.
       thief.pushed_ += thief.queue_.size_hint();
       return work;
     }
@@ -234,6 +304,15 @@ bool Scheduler::has_visible_work() const noexcept {
   });
 }
 
+// Who sleeps, and who keeps the time. The invariant: if a timer is armed for d, then some worker is awake, or asleep
+// until d at the latest, or has a permit waiting. keeper_due_ may say later than the truth (then somebody is woken, or
+// sleeps with a time-out, for nothing), never earlier:
+//   - it is lowered only by a worker that then sleeps until that very instant, or takes it back;
+//   - that worker raises it again when it wakes, unless an earlier keeper's value stands there;
+//   - a worker that wakes, for whatever reason, looks at all timers before it sleeps again.
+// Timers armed from inside tell nobody: their worker is awake, and looks here. Timers armed from outside compare with
+// keeper_due_ after they were published, and wake somebody: our prepare() came before our look at the timers, so we
+// either see them or are woken. A keeper that is woken to run something long leaves the time to the watch.
 void Scheduler::park(Worker& worker) noexcept {
   const auto key = parking_.prepare();
   // After prepare(): what is published from here on finds us waiting, what was published before we find now.
@@ -253,15 +332,13 @@ void Scheduler::park(Worker& worker) noexcept {
   while (due != Instant::never() && due.ns < kept && !keeper) {
     keeper = keeper_due_.compare_exchange_weak(kept, due.ns, std::memory_order_seq_cst);
   }
-  if (keeper && earliest(false) < due) {
-    keeper_due_.store(INT64_MAX, std::memory_order_seq_cst);
-    parking_.cancel(key);
-    return;
-  }
-  worker.busy_.store(false, std::memory_order_relaxed);
   worker.marked_ = false;
+  worker.busy_.store(false, std::memory_order_relaxed);  // relaxed: seen late, the watch looks once more for nothing
+  // A time-out is a relative one, so it is never cut short; the loop looks at the clock again.
   parking_.wait(key, keeper ? std::optional<Duration>(due - now) : std::nullopt);
-  worker.busy_.store(true, std::memory_order_relaxed);
+  // seq_cst, with the load in wake_watch(): Dekker's pattern with the watch, which says that it sleeps and then looks
+  // whether anybody is busy. Weaker, it could sleep while this worker gets stuck.
+  worker.busy_.store(true, std::memory_order_seq_cst);
   if (keeper) {
     std::int64_t mine = due.ns;
     keeper_due_.compare_exchange_strong(mine, INT64_MAX, std::memory_order_seq_cst);
@@ -337,8 +414,8 @@ Instant Scheduler::earliest(bool exact) noexcept {
 // -------------------------------------------------------------------------------------------------- watch
 
 void Scheduler::wake_watch() noexcept {
-  // relaxed look first: it is awake nearly always when there is work.
-  if (watch_word_.load(std::memory_order_relaxed) != 1) return;
+  // seq_cst: the second half of Dekker's pattern in park(). A look first: it is awake nearly always.
+  if (watch_word_.load(std::memory_order_seq_cst) != 1) return;
   std::uint32_t asleep = 1;
   if (watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst)) StdAtomics::wake_one(watch_word_);
 }

@@ -18,7 +18,6 @@ using std::memory_order;
 
 struct Message {
   ModelAtomics::Atomic<Message*> next{nullptr};
-  model::Plain<std::uint32_t> position{0};
   model::Plain<int> payload{0};
 };
 struct Command {
@@ -34,7 +33,6 @@ struct World {
   Command command;
   ModelAtomics::Atomic<std::uint32_t> scheduled{0};  // runs asked for and not begun
   model::Plain<int> actor{0};                        // what only the owner may touch
-  std::uint32_t position = 0;
   int handled = 0;
   int commands = 0;
   int last_of_first = 0;
@@ -67,9 +65,6 @@ struct World {
     }
   }
   void handle(Message* message) {
-    const std::uint32_t at = message->position;
-    model::require(at == position + 1, "positions count without holes, in the order taken");
-    position = at;
     const int number = message->payload;
     if (number <= 2) {
       model::require(number > last_of_first, "one sender's messages come in its order");

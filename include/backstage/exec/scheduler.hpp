@@ -4,7 +4,8 @@
 //   (1) A Runnable that was scheduled once is run once; who schedules sees to it that it is not queued twice.
 //   (2) No runnable waits for ever (F1): a turn is bounded by messages and by time, what is displaced goes to the
 //       back, what comes from outside alternates with what is local, and a worker that is stuck in one message has
-//       its queue taken over (the watch finds it within 2 looks of 10 ms).
+//       its queue and its next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it
+//       schedules while it is stuck is shared at once).
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
 //       a second without work. Nothing polls.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
@@ -113,15 +114,18 @@ class alignas(kApart) Worker {
   unsigned stride_ = 1;
   Instant now_{};
   Instant turn_began_{};
-  std::uint64_t pushed_ = 0;       // to queue_, ever
-  std::uint64_t marked_at_ = 0;    // sojourn marker: position in queue_ ...
-  Instant marked_when_{};          // ... and when it was set
+  // How long work waits in queue_: a marker behind the newest and the time when it was set. Positions count what
+  // was pushed; only their differences matter, so a count that missed some work for good does no harm.
+  std::uint64_t pushed_ = 0;
+  std::uint64_t marked_at_ = 0;
+  Instant marked_when_{};
   bool marked_ = false;
   Random random_;
   TimerShard timers_;
   alignas(kApart) std::atomic<std::uint32_t> progress_{0};  // messages and turns, for the watch
   std::atomic<bool> busy_{false};
   std::atomic<bool> stuck_{false};
+  std::atomic<bool> inside_{false};  // its thread is in work()
   std::atomic<void*> noted_cell_{nullptr};
   std::atomic<const void*> noted_message_{nullptr};
   std::thread thread_;
@@ -139,12 +143,18 @@ class Scheduler {
   /// Gives each worker's Turn its context (before start()).
   void set_context(unsigned worker, void* context) noexcept { workers_[worker]->turn_.context = context; }
   void start();
-  /// Ends and joins the workers; what is still queued is not run. Not from a worker.
+  /// Ends and joins the workers; what is still queued is not run (see run_leftovers). Not from a worker.
   void stop() noexcept;
+  /// Tells the workers to end after their present turn and gives them until `within` has passed. True: all are out,
+  /// and joined. False: those that is_inside() names did not come back; they are detached, and nothing that they may
+  /// touch may ever be freed.
+  [[nodiscard]] bool stop_within(Duration within) noexcept;
+  /// Whether the worker's thread has not left its loop. Exact once it is false.
+  [[nodiscard]] bool is_inside(unsigned id) const noexcept;
+  /// After stop(): runs what is still queued, on this thread. For those who must not lose it (M6).
+  void run_leftovers() noexcept;
 
   [[nodiscard]] Worker& worker(unsigned id) noexcept { return *workers_[id]; }
-  /// Gives the threads up for lost: they are neither joined nor freed.
-  void abandon() noexcept;
   [[nodiscard]] bool is_manual() const noexcept { return options_.threads == 0; }
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
   [[nodiscard]] const Environment& environment() const noexcept { return environment_; }
@@ -175,7 +185,8 @@ class Scheduler {
  private:
   friend class Worker;
 
-  void work(Worker& worker);
+  void work(Worker& worker) noexcept;
+  void tell_to_stop() noexcept;
   Runnable* steal(Worker& thief) noexcept;
   void park(Worker& worker) noexcept;
   bool has_visible_work() const noexcept;
@@ -194,6 +205,7 @@ class Scheduler {
   EventCount<> parking_;
   alignas(kApart) std::atomic<std::int64_t> keeper_due_{INT64_MAX};  // until when the parked timekeeper sleeps
   std::atomic<bool> stopping_{false};
+  std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
   alignas(kApart) std::atomic<std::uint32_t> watch_word_{0};  // 1: the watch sleeps without end and must be woken
 };

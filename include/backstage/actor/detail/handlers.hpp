@@ -237,6 +237,29 @@ concept EndContext = requires { requires EndVerdict<decltype(detail::end_context
 template <class A>
 concept EndWhy = requires { requires EndVerdict<decltype(detail::end_why(&A::terminating))>; };
 
+// ---- a handle() that fits no form. Of an overload set only those who name the parameter can find a member, so this
+// sees a handle() that stands alone: the first that a newcomer writes.
+
+template <class P>
+concept MessageParameter = !std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>;
+
+template <MessageParameter P, class A, class R>
+void any_form(R (A::*)(P));
+template <MessageParameter P, class A, class R>
+void any_form(R (A::*)(P) const);
+template <MessageParameter P, class A, class R>
+void any_form(R (A::*)(P, Context&));
+template <MessageParameter P, class A, class R>
+void any_form(R (A::*)(P, Context&) const);
+template <MessageParameter P, class A, class R, class T>
+void any_form(R (A::*)(P, Reply<T>));
+template <MessageParameter P, class A, class R, class T>
+void any_form(R (A::*)(P, Reply<T>, Context&));
+template <class A>
+concept HasLoneHandle = requires { sizeof(decltype(&A::handle)); };
+template <class A>
+concept LoneHandleFits = requires { detail::any_form(&A::handle); };
+
 template <class A>
 consteval bool check_actor() {
   static_assert(std::is_class_v<A> && !std::is_const_v<A>, "an actor is a plain struct or class");
@@ -245,6 +268,10 @@ consteval bool check_actor() {
     static_assert(NoInitMember<A> || InitPlain<A> || InitContext<A>,
                   "init has no accepted signature: write  R init(Context&)  or  R init()  with R one of void, "
                   "Result<>, Task<>, Task<Result<>>");
+    static_assert(!HasLoneHandle<A> || LoneHandleFits<A>,
+                  "handle has no accepted signature: write  R handle(M),  R handle(M, Context&),  "
+                  "R handle(M, Reply<T>)  or  R handle(M, Reply<T>, Context&)  with the message M taken as M, "
+                  "const M& or M&&");
     static_assert(NoTerminatingMember<A> || EndPlain<A> || EndContext<A> || EndWhy<A>,
                   "terminating has no accepted signature: write  R terminating(Context&, const Result<>& why),  "
                   "R terminating(Context&)  or  R terminating()  with R one of void, Task<>");
