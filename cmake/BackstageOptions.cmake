@@ -29,7 +29,8 @@ function(backstage_options target)
     # g++ 12 sees overlapping copies in `"literal" + std::string` at -O1 and above where there are none (GCC bug
     # 105651, repaired in 13).
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-      target_compile_options(${target} PRIVATE -Wno-restrict)
+      # maybe-uninitialized: std::variant and std::optional at -O1 and -O2 (GCC bug 105562 and kin).
+      target_compile_options(${target} PRIVATE -Wno-restrict -Wno-maybe-uninitialized)
     endif()
   endif()
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")

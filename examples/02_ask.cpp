@@ -1,6 +1,7 @@
 // Asking: a question has a deadline, and its answer is a value, or an Error that says why there is none.
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "backstage/backstage.hpp"
 
@@ -11,16 +12,15 @@ struct Price {
 };
 struct Discount {};
 
-/// What handle() returns is the answer; an Error is one, too.
+/// What handle() returns is the answer; an Error is one, too. With a Reply it may be given later, from anywhere.
 struct Shelf {
   backstage::Result<int> handle(const Price& price) const {
     if (price.item == "apple") return 30;
     return backstage::Error{"no " + price.item + " here"};
   }
-  backstage::Task<int> handle(Discount, backstage::Context& cx) {
-    co_await cx.sleep(1h);
-    co_return 5;
-  }
+  void handle(Discount, backstage::Reply<int> reply) { thinking_it_over = std::move(reply); }
+
+  backstage::Reply<int> thinking_it_over;
 };
 
 struct Sum {
@@ -44,8 +44,7 @@ struct Till {
 
 int main() {
   backstage::Runtime runtime;
-  // At the end it shall not think on about the discount: what is under way is dropped when it is stopped.
-  auto shelf = runtime.spawn(backstage::child<Shelf>("shelf").on_stop(backstage::drop));
+  auto shelf = runtime.spawn<Shelf>("shelf");
   auto till = runtime.spawn<Till>("till", shelf);
 
   // From a thread of your own an ask blocks that thread, and no other.

@@ -33,7 +33,8 @@ Result<std::string> default_data_folder() {
     return std::string(home) + "/.local/state/chronicle";
   }
   // NOLINTEND(concurrency-mt-unsafe)
-  return Error(Errc::invalid, "no data folder: neither XDG_STATE_HOME nor HOME is set; say --data FOLDER or --memory");
+  return Error(Errc::invalid,
+               "no data folder: neither XDG_STATE_HOME nor HOME is set; say --data FOLDER or --memory");
 }
 
 Limits chronicle_limits() {

@@ -17,11 +17,11 @@
 namespace chronicle {
 
 struct Settings {
-  std::string data;           ///< folder of the store; empty: default_data_folder()
-  std::uint16_t port = 8000;  ///< on 127.0.0.1; 0: any free one
-  bool memory = false;        ///< keep everything in memory: nothing survives the program
-  bool no_host = false;       ///< no telemetry of this machine
-  bool no_apt = false;        ///< do not read Debian's package index
+  std::string data;                 ///< folder of the store; empty: default_data_folder()
+  std::uint16_t port = 8000;        ///< on 127.0.0.1; 0: any free one
+  bool memory = false;              ///< keep everything in memory: nothing survives the program
+  bool no_host = false;             ///< no telemetry of this machine
+  bool no_apt = false;              ///< do not read Debian's package index
   std::vector<std::string> files;   ///< read once: PATH or STREAM=PATH
   std::vector<std::string> follow;  ///< followed as they grow: PATH or STREAM=PATH
   std::vector<std::string> hosts;   ///< further names by which the server may be called

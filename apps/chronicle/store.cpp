@@ -42,8 +42,8 @@ std::size_t payload_bytes(const Append& append) noexcept {
 
 struct Store::Shelf {
   std::unique_ptr<Storage> storage;
-  std::shared_mutex in_use;   // exclusive: open and close; shared: everything else
-  std::mutex one_append;      // a write that was given up may still be under way
+  std::shared_mutex in_use;    // exclusive: open and close; shared: everything else
+  std::mutex one_append;       // a write that was given up may still be under way
   std::uint64_t messages = 0;  // held when it was opened, guarded by in_use
   std::uint64_t bytes = 0;
   Counters before;  // the storage's counters then
@@ -120,7 +120,7 @@ void Store::handle(Append append, Reply<Outcomes> reply, Context& cx) {
                                            " messages waiting to be written; try again soon"));
     return;
   }
-  waiting_.push_back({std::move(append.drafts), std::move(reply), bytes});
+  waiting_.push_back({std::move(append.drafts), std::move(reply), bytes, cx.now()});
   waiting_count_ += count;
   waiting_bytes_ += bytes;
   if (is_writing_) return;
@@ -138,7 +138,8 @@ Interleaved<void> Store::handle(Write, Context& cx) {
 
 Task<> Store::write_all(Context& cx) {
   while (!waiting_.empty() && !fault_) {
-    Group group = take_group();
+    Group group = take_group(cx.now());
+    if (group.drafts.empty()) continue;  // all of it had waited for too long
     auto write = [shelf = shelf_, drafts = std::move(group.drafts)] {
       const std::shared_lock lock(shelf->in_use);
       const std::lock_guard alone(shelf->one_append);
@@ -153,15 +154,23 @@ Task<> Store::write_all(Context& cx) {
   }
 }
 
-/// As many appends, from the front, as one group may hold; at least one.
-Store::Group Store::take_group() {
+/// As many appends, from the front, as one group may hold; at least one, if any may still be written.
+Store::Group Store::take_group(backstage::Instant now) {
   const Limits& limits = shelf_->storage->limits();
   Group group;
   std::size_t bytes = 0;
   while (!waiting_.empty()) {
     Waiting& next = waiting_.front();
-    const bool fits = group.drafts.size() + next.drafts.size() <= limits.group_count &&
-                      bytes + next.bytes <= limits.group_bytes;
+    if (now - next.since >= most_wait || next.reply.deadline() <= now) {
+      turned_away_ += next.drafts.size();
+      waiting_bytes_ -= next.bytes;
+      waiting_count_ -= next.drafts.size();
+      std::move(next.reply)(Error(Errc::full, "the store could not write it within " + backstage::to_string(most_wait)));
+      waiting_.pop_front();
+      continue;
+    }
+    const bool fits =
+        group.drafts.size() + next.drafts.size() <= limits.group_count && bytes + next.bytes <= limits.group_bytes;
     if (!group.tickets.empty() && !fits) break;
     bytes += next.bytes;
     waiting_bytes_ -= next.bytes;

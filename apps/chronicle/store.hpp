@@ -10,9 +10,12 @@
 //  (4) When a write fails the status is outage and every append is refused with Errc::unavailable, until the storage
 //      could be opened anew; that is tried with a back-off from 100 ms to 30 s. Reading goes on as far as it can.
 //  (5) Reads run on the blocking pool, beside each other and beside the writing.
-//  (6) Told to stop, it writes what was accepted, answers it, and closes the storage.
+//  (6) An append that has waited for `most_wait`, or whose asker has given up, is refused and never written: who was told
+//      "no" finds nothing in the store. So who asks waits for longer than that (`store_within`).
+//  (7) Told to stop, it writes what was accepted, answers it, and closes the storage.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -51,6 +54,11 @@ struct StoreState {
   std::optional<Error> fault;  ///< why nothing can be stored now
 };
 
+/// How long an append may wait for its group, and how long whoever asks should wait for the answer: the rest is for the
+/// write itself.
+inline constexpr backstage::Duration most_wait = std::chrono::seconds(8);
+inline constexpr backstage::Duration store_within = std::chrono::seconds(25);
+
 /// How much may wait for its group. One group more may be under way.
 struct StoreBounds {
   std::size_t count = 16'384;
@@ -88,13 +96,14 @@ class Store {
     std::vector<Draft> drafts;
     backstage::Reply<Outcomes> reply;
     std::size_t bytes = 0;
+    backstage::Instant since{};
   };
   struct Group {
     std::vector<Draft> drafts;
     std::vector<Ticket> tickets;
   };
 
-  [[nodiscard]] Group take_group();
+  [[nodiscard]] Group take_group(backstage::Instant now);
   void settle(Group& group, Result<Outcomes> outcomes);
   void refuse_waiting(const Error& why);
   void out_of_service(backstage::Context& cx, Error why);

@@ -13,27 +13,50 @@ inline namespace v0 {
 detail::Cell& Context::cell() { return static_cast<detail::Cell&>(*this); }
 const detail::Cell& Context::cell() const { return static_cast<const detail::Cell&>(*this); }
 
-std::string_view Context::name() const { return cell().name(); }
+std::string_view Context::name() const {
+  const detail::Cell& me = cell();
+  if (!me.name().empty() || me.parent == nullptr) return me.name();
+  // "#3": the last step of the path that the logger's cache holds.
+  const std::string_view path = log_path();
+  return path.substr(path.rfind('/') + 1);
+}
 std::string Context::path() const { return cell().full_path(); }
 std::uint32_t Context::incarnation() const { return cell().incarnation; }
 const Environment& Context::environment() const { return *cell().core().environment; }
 Instant Context::now() const { return cell().core().scheduler->now(); }
 
-Logger Context::log() const {
+std::string_view Context::log_path() const {
   auto& me = const_cast<detail::Cell&>(cell());
+  // A place's path never changes, so it is built once and lives as long as the place.
   std::string& path = me.need_extras().path_text;
   if (path.empty()) path = me.full_path();
-  return me.core().logger(path);
+  return path;
 }
+
+Logger Context::log() const { return cell().core().logger(log_path()); }
 
 std::size_t Context::children() const { return cell().extras != nullptr ? cell().extras->children : 0; }
 
-void Context::status(Status next) { cell().set_status(next); }
+void Context::status(Status next) {
+  detail::Cell& me = cell();
+  if (gravity(next) == 0 || next == Status::starting || next == Status::initializing || next == Status::stopping) {
+    throw Need::fail(
+        Error(Errc::invalid, "an actor says running, idle, degraded, maintenance or outage of itself; '" +
+                                 std::string(to_string(next)) + "' is for the runtime to say"));
+  }
+  // On its way out it is stopping, whatever it says (L1: changes come in order).
+  if (me.phase != detail::Phase::initializing && me.phase != detail::Phase::running) return;
+  me.status_stated = true;
+  me.set_status(next);
+}
 void Context::stop() { cell().signal_command(detail::signal::stop); }
 
 std::stop_token Context::stop_token() {
   std::stop_source& source = cell().need_extras().stop_source;
-  if (!source.stop_possible()) source = std::stop_source();
+  if (!source.stop_possible()) {
+    source = std::stop_source();
+    if (cell().stop_ordered) source.request_stop();
+  }
   return source.get_token();
 }
 
@@ -79,19 +102,23 @@ SlabPool& pool_of(Cell& parent) noexcept { return parent.core().memory; }
 void check_name(std::string_view name) {
   // "" is unnamed. The rest must be printable in a path and in a log line, and say one step only.
   if (name.size() > 120) {
-    throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name.substr(0, 40)) + "...' is longer than 120 bytes"));
+    throw Need::fail(
+        Error(Errc::invalid, "the name '" + std::string(name.substr(0, 40)) + "...' is longer than 120 bytes"));
   }
   if (name == "." || name == "..") {
-    throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) + "' means a step of a path: choose another"));
+    throw Need::fail(
+        Error(Errc::invalid, "the name '" + std::string(name) + "' means a step of a path: choose another"));
   }
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte == 0x7f || c == '/') {
-      throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) +
-                                                "' holds a space, a control character or '/': names are one step of a path"));
+      throw Need::fail(
+          Error(Errc::invalid, "the name '" + std::string(name) +
+                                   "' holds a space, a control character or '/': names are one step of a path"));
     }
     if (c == '#') {
-      throw Need::fail(Error(Errc::invalid, "the name '" + std::string(name) + "' holds '#', which marks unnamed actors"));
+      throw Need::fail(
+          Error(Errc::invalid, "the name '" + std::string(name) + "' holds '#', which marks unnamed actors"));
     }
   }
 }
@@ -100,7 +127,7 @@ namespace {
 
 void release_body(Body& body, Core& core) noexcept { body.release(body, core.memory); }
 
-/// A body whose actor is unnamed gets "#n", in a block of the same layout made anew.
+/// An unnamed actor is "#n" in its path.
 void number_unnamed(Cell& cell, Core& core) {
   if (cell.body->name_bytes != 0) return;
   cell.unnamed_number = core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -109,18 +136,15 @@ void number_unnamed(Cell& cell, Core& core) {
 void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
   cell.body = &body;
   cell.parent = &parent;
+  cell.place_generation = cell.generation();
   const Mailbox& box = body.policy->mailbox;
   const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
   cell.bound = side ? Mailbox::no_limit : box.count_limit();
   cell.drops_newest = box.when_full() == WhenFull::drop_newest;
   cell.scheduling_group = parent.scheduling_group;
-  cell.stop_ordered = false;
-  cell.keep_place = false;
-  cell.failed = false;
   cell.quiet = false;
   cell.end_notice.run = &Lifecycle::child_notice;
   cell.end_notice.generation = parent.generation();
-  cell.status.store(Status::starting, std::memory_order_relaxed);
   if (started) cell.need_extras().start_port = std::move(started);
   if (side) {
     SideBox* box_side = cell.side.load(std::memory_order_acquire);
@@ -137,7 +161,27 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
     box_side->kind = box;
     box_side->queues = true;
     cell.gate.fetch_or(gate_bit::special, std::memory_order_seq_cst);
+  } else if (SideBox* const box_side = cell.side.load(std::memory_order_acquire)) {
+    // A place that is taken over under another kind of mailbox: what is queued goes on to be queued there.
+    const std::lock_guard lock(box_side->mutex);
+    if (box_side->queues && box_side->generation == cell.generation()) box_side->kind = box;
   }
+}
+
+/// A cell that becomes a new place: whatever its former owner left is wiped out.
+void reset(Cell& cell) {
+  cell.incarnation = 0;
+  cell.handled.store(0, std::memory_order_relaxed);
+  cell.status.store(Status::starting, std::memory_order_relaxed);
+  cell.stop_ordered = false;
+  cell.keep_place = false;
+  cell.failed = false;
+  cell.by_wish = false;
+  cell.killed = false;
+  cell.stop_at_start = false;
+  cell.status_stated = false;
+  cell.init_succeeded = false;
+  cell.constructed = false;
 }
 
 void link_child(Cell& parent, Cell& cell) {
@@ -156,8 +200,9 @@ void link_child(Cell& parent, Cell& cell) {
 [[noreturn]] void refuse_name(Body& body, Core& core, const std::string& where) {
   const std::string name(body.name, body.name_bytes);
   release_body(body, core);
-  throw Need::fail(Error(Errc::exists, "'" + name + "' below " + where +
-                                           " is taken by a living actor: choose another name, or backstage::unnamed"));
+  throw Need::fail(Error(
+      Errc::exists,
+      "'" + name + "' below " + where + " is taken by a living actor: choose another name, or backstage::unnamed"));
 }
 
 Cell& fresh_place(Core& core, Body& body) {
@@ -182,7 +227,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   Core& core = parent.core();
   Extras& extras = parent.need_extras();
   const std::string_view name(body.name, body.name_bytes);
-  if (parent.phase == Phase::ending || parent.phase == Phase::terminating || parent.phase == Phase::draining) {
+  if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
     release_body(body, core);
     throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
   }
@@ -200,7 +245,10 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
       release_body(*kept->body, core);
-      kept->quiet = false;
+      // Last in start order, and with a fresh budget: those before it failed under another supervisor.
+      unlist_child(parent, *kept);
+      link_child(parent, *kept);
+      if (kept->extras != nullptr) kept->extras->history = RestartHistory();
       equip(*kept, parent, body, std::move(started));
       {
         const std::lock_guard lock(extras.names_mutex);
@@ -215,8 +263,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     }
   }
   Cell& cell = fresh_place(core, body);
-  cell.incarnation = 0;
-  cell.handled.store(0, std::memory_order_relaxed);
+  reset(cell);
   equip(cell, parent, body, std::move(started));
   number_unnamed(cell, core);
   if (!name.empty()) {
@@ -230,46 +277,45 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 
 /// From outside: the root adopts it in its own turn.
 Cell& start_below_root(Core& core, Body& body) {
-  Cell& root = *core.root;
-  const std::string name(body.name, body.name_bytes);
-  Cell* cell = nullptr;
-  {
-    const std::lock_guard lock(core.root_mutex);
-    if (core.shut_down) {
-      release_body(body, core);
-      throw Need::fail(Error(Errc::stopping, "the runtime is being stopped and starts no more actors"));
-    }
-    if (!name.empty() && core.root_names.contains(name)) refuse_name(body, core, "/");
-    cell = &fresh_place(core, body);
-    if (!name.empty()) core.root_names.emplace(name, cell);
-  }
-  cell->incarnation = 0;
-  cell->handled.store(0, std::memory_order_relaxed);
-  equip(*cell, root, body, {});
-  number_unnamed(*cell, core);
-  cell->phase = Phase::starting;
-  // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
-  cell->signals.exchange(signal::alive, std::memory_order_seq_cst);
   struct AdoptNode : LaneNode {
     Cell* child = nullptr;
   };
-  auto* const node = new AdoptNode();
+  Cell& root = *core.root;
+  const std::string name(body.name, body.name_bytes);
+  auto node = std::make_unique<AdoptNode>();
+  // Until the root has word of it: a shutdown comes before or after, never between.
+  const std::lock_guard lock(core.root_mutex);
+  if (core.shut_down) {
+    release_body(body, core);
+    throw Need::fail(Error(Errc::stopping, "the runtime is being stopped and starts no more actors"));
+  }
+  if (!name.empty() && core.root_names.contains(name)) refuse_name(body, core, "/");
+  Cell& cell = fresh_place(core, body);
+  if (!name.empty()) core.root_names.emplace(name, &cell);
+  reset(cell);
+  equip(cell, root, body, {});
+  number_unnamed(cell, core);
+  cell.phase = Phase::starting;
+  // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
+  cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
   node->generation = root.generation();
-  node->child = cell;
+  node->child = &cell;
   node->run = [](LaneNode& self, Cell* at) {
     const std::unique_ptr<AdoptNode> guard(static_cast<AdoptNode*>(&self));
     Cell& child = *guard->child;
     if (at == nullptr) return;
     link_child(*at, child);
     if (!child.name().empty()) {
-      const std::lock_guard lock(at->extras->names_mutex);
+      const std::lock_guard names(at->extras->names_mutex);
       at->extras->names.emplace(child.name(), &child);
     }
-    child.signal_command(at->phase == Phase::running ? signal::start : signal::stop);
+    // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
+    const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
+    child.signal_command(starts ? signal::start : signal::stop);
     if (at->phase == Phase::ending && at->extras->stopping_child == nullptr) (void)Lifecycle::stop_next_child(*at);
   };
-  root.post_lane(*node);
-  return *cell;
+  root.post_lane(*node.release());
+  return cell;
 }
 
 const Cell& parent_of(const Cell& me) noexcept { return me.parent != nullptr ? *me.parent : me; }
@@ -288,7 +334,8 @@ Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::stri
         return Error(Errc::invalid, "'" + std::string(name) + "' is a " + std::string(cell.ops().type) + ", not a " +
                                         std::string(type));
       }
-      return std::pair(&cell, cell.generation());
+      // Not its present generation: it may have ended, and its parent not know it yet.
+      return std::pair(&cell, cell.place_generation);
     }
     std::size_t shown = 0;
     for (const auto& [other, cell] : parent.extras->names) {
@@ -299,8 +346,8 @@ Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::stri
       there += (there.empty() ? "" : ", ") + std::string(other);
     }
   }
-  return Error(Errc::not_found, "no '" + std::string(name) + "' below " + parent.full_path() + ": it has children [" +
-                                    there + "]");
+  return Error(Errc::not_found,
+               "no '" + std::string(name) + "' below " + parent.full_path() + ": it has children [" + there + "]");
 }
 
 Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name, const void* type_id,
@@ -315,8 +362,8 @@ Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_vie
   }
   const App& app = found->second;
   if (app.type_id != type_id) {
-    return Error(Errc::invalid,
-                 "the app '" + std::string(name) + "' is a " + std::string(app.type) + ", not a " + std::string(type));
+    return Error(Errc::invalid, "the app '" + std::string(name) + "' is a " + std::string(app.type) + ", not a " +
+                                    std::string(type));
   }
   return std::pair(app.cell, app.generation);
 }

@@ -28,6 +28,20 @@ constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cel
   return out;
 }
 
+/// What late senders still left in a place, of which nobody is told any more. No worker runs.
+void drop_leftovers(Cell& cell) noexcept {
+  for (LaneNode* node = cell.lane_rest != nullptr ? cell.lane_rest : cell.lane.take_all(); node != nullptr;) {
+    LaneNode* const next = node->lane_next;
+    node->run(*node, nullptr);
+    node = next != nullptr ? next : cell.lane.take_all();
+  }
+  cell.lane_rest = nullptr;
+  Envelope* retired = nullptr;
+  while (Envelope* const envelope = cell.mailbox.take(retired)) {
+    envelope->descriptor->abandon(*envelope, Errc::gone);  // its memory goes with the pool
+  }
+}
+
 }  // namespace
 
 Core::Core(RuntimeOptions given)
@@ -40,6 +54,8 @@ Core::Core(RuntimeOptions given)
     failure.next_free = free_failure_;
     free_failure_ = &failure;
   }
+  std::strcpy(lost_failure_.type, "unknown");
+  std::strcpy(lost_failure_.text, "too many failures at once: this one's text was not kept");
   scheduler_owner = std::make_unique<Scheduler>(*environment, memory, scheduler_options(options), &RunLoop::run);
   scheduler = scheduler_owner.get();
   for (unsigned id = 0; id < scheduler->workers(); ++id) {
@@ -51,12 +67,19 @@ Core::Core(RuntimeOptions given)
 }
 
 Core::~Core() {
+  for (std::byte* chunk : chunks_) {
+    for (std::size_t i = 0; i < cells_per_chunk; ++i) {
+      drop_leftovers(*reinterpret_cast<Cell*>(chunk + cells_begin + i * sizeof(Cell)));
+    }
+  }
   // Cells own what was left in them (only after an unclean end is there anything).
   for (std::byte* chunk : chunks_) {
     for (std::size_t i = 0; i < cells_per_chunk; ++i) {
       auto* const cell = reinterpret_cast<Cell*>(chunk + cells_begin + i * sizeof(Cell));
       delete cell->side.load(std::memory_order_relaxed);
       delete cell->extras;
+      // The root's: nobody above it could take it back.
+      if (cell->body != nullptr) cell->body->release(*cell->body, memory);
       cell->~Cell();
     }
   }
@@ -76,8 +99,8 @@ Core::~Core() {
 
 void Core::add_chunk() {
   // Twice the size, so that an aligned chunk lies in it; the rest is given back.
-  void* const wide = mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                          -1, 0);
+  void* const wide =
+      mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (wide == MAP_FAILED) throw std::bad_alloc();
   const auto start = reinterpret_cast<std::uintptr_t>(wide);
   const std::uintptr_t aligned = (start + chunk_bytes - 1) & ~(chunk_bytes - 1);
@@ -107,35 +130,58 @@ void Core::add_chunk() {
 }
 
 Cell& Core::new_cell() {
-  const std::lock_guard lock(cells_mutex_);
-  if (free_cells_.empty()) add_chunk();
-  Cell* const cell = free_cells_.back();
-  free_cells_.pop_back();
+  WorkerContext* const context = context_for(this);
+  Cell* cell = nullptr;
+  if (context != nullptr && context->spare_count != 0) {
+    cell = context->spare_cells[--context->spare_count];
+  } else {
+    const std::lock_guard lock(cells_mutex_);
+    if (free_cells_.empty()) add_chunk();
+    cell = free_cells_.back();
+    free_cells_.pop_back();
+    if (context != nullptr) {
+      const std::size_t more = std::min(free_cells_.size(), context->spare_cells.size() / 2);
+      // From the back, so that they are handed out in the order of their addresses.
+      std::copy(free_cells_.end() - static_cast<std::ptrdiff_t>(more), free_cells_.end(),
+                context->spare_cells.begin());
+      free_cells_.resize(free_cells_.size() - more);
+      context->spare_count = static_cast<std::uint32_t>(more);
+    }
+  }
   live_cells_.fetch_add(1, std::memory_order_relaxed);
   return *cell;
 }
 
 void Core::free_cell(Cell& cell) noexcept {
-  const std::lock_guard lock(cells_mutex_);
-  // Never allocates: add_chunk() reserved room for every cell there is.
-  free_cells_.push_back(&cell);
   live_cells_.fetch_sub(1, std::memory_order_relaxed);
+  // Never allocates: add_chunk() reserved room for every cell there is.
+  if (WorkerContext* const context = context_for(this)) {
+    auto& spare = context->spare_cells;
+    if (context->spare_count == spare.size()) {
+      const std::lock_guard lock(cells_mutex_);
+      const auto half = static_cast<std::ptrdiff_t>(spare.size() / 2);
+      free_cells_.insert(free_cells_.end(), spare.begin(), spare.begin() + half);
+      std::copy(spare.begin() + half, spare.end(), spare.begin());
+      context->spare_count -= static_cast<std::uint32_t>(half);
+    }
+    spare[context->spare_count++] = &cell;
+    return;
+  }
+  const std::lock_guard lock(cells_mutex_);
+  free_cells_.push_back(&cell);
 }
 
 // ----------------------------------------------------------------------------------------------- failures
 
 Failure& Core::take_failure() noexcept {
   const std::lock_guard lock(failures_mutex_);
-  if (free_failure_ == nullptr) {
-    std::strcpy(lost_failure_.type, "unknown");
-    std::strcpy(lost_failure_.text, "too many failures at once: this one's text was not kept");
-    return lost_failure_;
-  }
+  if (free_failure_ == nullptr) return lost_failure_;
   Failure& failure = *free_failure_;
   free_failure_ = failure.next_free;
   failure.next_free = nullptr;
   failure.stage = Failure::Stage::handler;
   failure.need = Need::Kind::fail;
+  failure.code = Errc::failed;
   failure.restart_after = Duration::zero();
   failure.message = {};
   failure.type[0] = '\0';
@@ -155,7 +201,12 @@ Error Failure::error() const {
   if (type[0] != '\0') said = std::string(type) + ": ";
   said += text;
   if (!message.empty()) said += " (in " + std::string(message) + ")";
-  return Error(Errc::failed, said);
+  return Error(code, said);
+}
+
+Error Failure::own_error() const {
+  if (type[0] == '\0') return Error(code, text);
+  return Error(code, std::string(type) + ": " + text);
 }
 
 // ------------------------------------------------------------------------------------- counting and telling
@@ -243,9 +294,7 @@ void Core::close_doors() noexcept {
   while ((presence_->word.load(std::memory_order_acquire) & ~Presence::closed) != 0) std::this_thread::yield();
 }
 
-Core& Cell::core() const noexcept {
-  return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed));
-}
+Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }
 
 Extras& Cell::need_extras() {
   if (extras == nullptr) {
@@ -264,12 +313,11 @@ std::string Cell::full_path() const {
   }
   std::string above = parent->full_path();
   if (above.back() != '/') above += '/';
-  if (name().empty()) {
-    above += '#' + std::to_string(unnamed_number);
-  } else {
-    above += name();
-  }
-  return above;
+  return above + step();
+}
+
+std::string Cell::step() const {
+  return name().empty() && parent != nullptr ? '#' + std::to_string(unnamed_number) : std::string(name());
 }
 
 }  // namespace detail

@@ -52,19 +52,20 @@ struct Extras {
   // coroutines and what they wait for
   Root* first_root = nullptr;
   CellTimer await_clock;
-  InboxBase* inbox = nullptr;   // of a loop that waits for a message
+  InboxBase* inbox = nullptr;  // of a loop that waits for a message
   bool inbox_closed = false;
+  std::string_view failed_in;  // static: what the coroutine that is being ended by an exception worked on
 
   // timers
   std::unordered_map<std::uint64_t, TimerRecord*> timers;
   std::uint64_t last_timer = 0;
   std::deque<TimerRecord*> due;
+  bool ticked = false;  // the last was a tick: a message that waits comes next
 
   // life
   RestartHistory history;
   SignalTimer restart_timer;
   SignalTimer stop_timer;
-  Instant began{};
   std::uint32_t restarts = 0;
   ReplyPort start_port;
   std::stop_source stop_source;
@@ -72,7 +73,7 @@ struct Extras {
   std::string last_error;
   bool loop_over = false;
   std::optional<Result<>> why;  // how it ends: the terminating hook holds a reference
-  Envelope* eol = nullptr;  // built at the end, delivered by the parent
+  Envelope* eol = nullptr;      // built at the end, delivered by the parent
 };
 
 /// The mailbox's side behind a lock: for boxes bounded by bytes or dropping the oldest, and for senders that wait for
@@ -126,6 +127,8 @@ class Core final : public CoreFace {
   // ---- failures: a fixed store, so that recording one never allocates
   [[nodiscard]] Failure& take_failure() noexcept;
   void give_back(Failure& failure) noexcept;
+  /// Shared by all who failed when the store was empty: nothing may be written to it.
+  [[nodiscard]] bool is_lost(const Failure& failure) const noexcept { return &failure == &lost_failure_; }
 
   // ---- counting and telling
   void count(WorkerContext* context, Undelivered why) noexcept;
@@ -155,7 +158,7 @@ class Core final : public CoreFace {
   Events events;
   Cell* root = nullptr;
 
-  std::mutex root_mutex;               // names below the root, apps, the end
+  std::mutex root_mutex;  // names below the root, apps, the end
   std::map<std::string, Cell*, std::less<>> root_names;
   std::map<std::string, App, std::less<>> apps;
   std::condition_variable ended;
@@ -194,8 +197,10 @@ struct Lifecycle {
   static bool advance(Cell& cell);
   /// To be called in a catch block: the incarnation ends by what is being handled.
   static void fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message);
-  static void fail(Cell& cell, Failure& failure);
+  static void fail(Cell& cell, Failure& failure, bool by_wish);
+  static void tell_failure(Cell& cell, const Failure& failure) noexcept;
   static void child_notice(LaneNode& node, Cell* parent);
+  static void end_late_init(Cell& cell);
   static void queue_is_empty(Cell& cell);
   [[nodiscard]] static bool accepts(const Cell& cell) noexcept;
 
@@ -210,15 +215,17 @@ struct Lifecycle {
   static void cancel_timers(Cell& cell) noexcept;
   static void destroy_actor(Cell& cell) noexcept;
   static void drain_as_dead(Cell& cell, Undelivered why) noexcept;
-  static void decide(Cell& parent, Cell& child);
+  static void decide(Cell& parent, Cell& child, std::uint32_t notice);
   static void reap(Cell& parent, Cell& child);
   static void arm_stop_timer(Cell& cell, Duration within);
+  static void disarm_stop_timer(Cell& cell) noexcept;
+  static void request_stop(Cell& cell) noexcept;
   static void close_unclaimed(Cell& cell);
   static Result<> outcome(const Cell& cell);
 };
 
-/// Frees a place's names and memory; parent's turn.
-void unlink_child(Cell& parent, Cell& child) noexcept;
+/// Takes a child out of its parent's list, its name aside; parent's turn.
+void unlist_child(Cell& parent, Cell& child) noexcept;
 
 /// Takes from the side box what is next, or null. Clears the signal when it is empty.
 [[nodiscard]] Envelope* take_from_side(Cell& cell) noexcept;

@@ -7,17 +7,23 @@ namespace backstage {
 inline namespace v0 {
 
 struct Events::Subscription::Entry {
-  std::mutex mutex;  // held during a call: end() waits for it
-  Callback callback;
+  std::recursive_mutex mutex;  // held during a call: end() waits for it, on another thread
+  Listener listener;
+  bool calling = false;
+  bool over = false;
 };
 
 void Events::Subscription::end() noexcept {
   if (entry_ == nullptr) return;
+  Listener ended;  // destroyed without the lock
   {
     const std::lock_guard lock(entry_->mutex);
-    entry_->callback = Callback();
+    if (!std::exchange(entry_->over, true)) {
+      if (const auto listeners = hub_.lock()) listeners->fetch_sub(1, std::memory_order_relaxed);
+    }
+    // From within its own call it is left to emit(): what runs is not destroyed.
+    if (!entry_->calling) ended = std::move(entry_->listener);
   }
-  if (const auto listeners = hub_.lock()) listeners->fetch_sub(1, std::memory_order_relaxed);
   entry_.reset();
 }
 
@@ -25,9 +31,16 @@ Events::Events() : listeners_(std::make_shared<std::atomic<int>>(0)) {}
 Events::~Events() = default;
 
 Events::Subscription Events::subscribe(Callback callback) {
+  return add([call = std::move(callback)](const Event& event) mutable {
+    call(event);
+    return true;
+  });
+}
+
+Events::Subscription Events::add(Listener listener) {
   Subscription subscription;
   subscription.entry_ = std::make_shared<Subscription::Entry>();
-  subscription.entry_->callback = std::move(callback);
+  subscription.entry_->listener = std::move(listener);
   subscription.hub_ = listeners_;
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [](const auto& entry) { return entry.expired(); });
@@ -54,12 +67,18 @@ void Events::emit(const Event& event) noexcept {
     const auto entry = weak.lock();
     if (entry == nullptr) continue;
     const std::lock_guard lock(entry->mutex);
-    if (!entry->callback) continue;
+    // Its own doing (the dead letter of what it sent): told to the others only, or it would never end.
+    if (entry->over || entry->calling) continue;
+    entry->calling = true;
+    bool again = false;
     try {
-      entry->callback(event);
+      again = entry->listener(event);
     } catch (...) {
-      entry->callback = Callback();  // it broke its promise not to throw: it is not called again
+      // It broke its promise not to throw: it is not called again.
     }
+    entry->calling = false;
+    if (!again && !std::exchange(entry->over, true)) listeners_->fetch_sub(1, std::memory_order_relaxed);
+    if (entry->over) entry->listener = Listener();
   }
 }
 

@@ -1,8 +1,10 @@
 // The slow side of sending: full mailboxes, closed places, mailboxes with a lock, senders that wait.
 #include "backstage/actor/detail/post.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core.hpp"
 
@@ -30,7 +32,8 @@ namespace {
   if (side != nullptr) return *side;
   auto* const fresh = new SideBox();
   // release: publishes the box; acquire: or takes another thread's.
-  if (cell.side.compare_exchange_strong(side, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) return *fresh;
+  if (cell.side.compare_exchange_strong(side, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
+    return *fresh;
   delete fresh;
   return *side;
 }
@@ -59,12 +62,50 @@ void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, 
   nudge(cell, signal::side_queue);
 }
 
-/// Puts an envelope into the mailbox whatever its bound says.
-void force(Cell& cell, SideBox* locked_side, Envelope& envelope, std::size_t weight) {
-  if (locked_side != nullptr && locked_side->queues) {
-    enqueue(cell, *locked_side, envelope, weight, nullptr);
-  } else if (cell.mailbox.push(&envelope)) {
-    cell.schedule();
+/// Under the box's lock, on any thread: lets in those who wait, first come first served, as far as there is room.
+void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
+  // An actor that is being stopped takes no more: its own turn tells those who wait (grant_room).
+  if ((cell.gate.load(std::memory_order_acquire) & gate_bit::refusing) != 0) return;
+  while (!side.waiting.empty()) {
+    const SideBox::Waiting first = side.waiting.front();
+    if (side.queues ? is_full(side, first.weight) : cell.mailbox.depth() >= cell.bound) return;
+    side.waiting.pop_front();
+    count_sent(core, context);
+    if (side.queues) {
+      enqueue(cell, side, *first.envelope, first.weight, nullptr);
+    } else if (cell.mailbox.push(first.envelope)) {
+      cell.schedule();
+    }
+    answer<void>(ReplyPort(first.sender, first.generation, first.number, Instant::never()), Result<>());
+  }
+}
+
+/// Under the box's lock: takes out of the queue what has to go so that `weight` more fits. What the runtime sends to
+/// user code (Eol) never goes.
+[[nodiscard]] std::vector<Envelope*> make_room(SideBox& side, std::size_t weight) {
+  std::vector<Envelope*> out;
+  for (auto at = side.queue.begin(); at != side.queue.end() && is_full(side, weight);) {
+    if (at->envelope->descriptor->kind == SendKind::system) {
+      ++at;
+      continue;
+    }
+    out.push_back(at->envelope);
+    side.bytes -= at->weight;
+    ++side.taken;
+    at = side.queue.erase(at);
+  }
+  return out;
+}
+
+/// Those who wait for room in a box that takes no more: never sent, so nothing to count.
+void turn_away(CoreFace& core, WorkerContext* context, std::deque<SideBox::Waiting>& waiting,
+               Admission why) noexcept {
+  for (const SideBox::Waiting& one : waiting) {
+    const MessageDescriptor& descriptor = *one.envelope->descriptor;
+    answer<void>(ReplyPort(one.sender, one.generation, one.number, Instant::never()),
+                 admission_error(why, descriptor.actor));
+    descriptor.abandon(*one.envelope, why == Admission::stopping ? Errc::stopping : Errc::gone);
+    free_envelope(core, context, *one.envelope);
   }
 }
 
@@ -77,7 +118,8 @@ void dead_letter(CoreFace& face, WorkerContext* context, Cell* cell, Envelope& e
   // Only a cell's own turn may name it: for anybody else it may be going away right now.
   std::string path;
   if (cell != nullptr && cell == current_cell()) path = cell->full_path();
-  core.report_dead_letter(why, descriptor, std::move(path));
+  // An event that cannot be delivered to its subscriber is counted, but must not make another event.
+  if (descriptor.message != type_name<Event>()) core.report_dead_letter(why, descriptor, std::move(path));
   descriptor.abandon(envelope, refusal_of(why));
   free_envelope(face, context, envelope);
 }
@@ -121,6 +163,61 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
   return cell.mailbox.depth() >= cell.bound ? Admission::full : Admission::admitted;
 }
 
+Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
+  const std::uint32_t generation = envelope.generation;
+  const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
+  if (gate >> gate_bit::bits != generation) return Admission::gone;
+  if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
+  SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
+  if (side == nullptr) {
+    if (cell.mailbox.depth() >= cell.bound) return Admission::full;
+    count_sent(core, context);
+    if (cell.mailbox.push(&envelope)) core.scheduler->schedule(cell);
+    return Admission::admitted;
+  }
+  const std::size_t weight = envelope.descriptor->weight(envelope);
+  const std::lock_guard lock(side->mutex);
+  if (side->generation != generation) return Admission::gone;
+  let_in(core, context, cell, *side);
+  if (!side->waiting.empty()) return Admission::full;
+  if (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound) return Admission::full;
+  count_sent(core, context);
+  if (side->queues) {
+    enqueue(cell, *side, envelope, weight, nullptr);
+  } else if (cell.mailbox.push(&envelope)) {
+    core.scheduler->schedule(cell);
+  }
+  return Admission::admitted;
+}
+
+void sent_to_nobody(const MessageDescriptor& descriptor) noexcept {
+  WorkerContext* const context = this_turn != nullptr ? static_cast<WorkerContext*>(this_turn->context) : nullptr;
+  if (context == nullptr) return;
+  Core& core = Core::of(*context->core);
+  count_sent(core, context);
+  core.count(context, Undelivered::gone);
+  if (descriptor.message != type_name<Event>()) core.report_dead_letter(Undelivered::gone, descriptor, {});
+}
+
+void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept {
+  Core& core = cell.core();
+  WorkerContext* const context = context_for(&core);
+  // The run loop has counted it as handled. One writer each: this worker, and the cell's own turn.
+  auto& handled = context->counters.handled;
+  handled.store(handled.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  cell.handled.store(cell.handled.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  core.count(context, Undelivered::expired);
+  core.report_dead_letter(Undelivered::expired, descriptor, cell.full_path());
+}
+
+std::uint32_t taken_from(Cell& target) noexcept {
+  if (SideBox* const side = target.side.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(side->mutex);
+    if (side->queues) return side->taken;
+  }
+  return target.mailbox.taken();
+}
+
 void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position) {
   Core& core = Core::of(face);
   const std::uint32_t generation = envelope.generation;
@@ -138,44 +235,42 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
       return;
     }
     // A list cannot give up its oldest: such mailboxes have a side box.
-    return drop(core, context, &cell, envelope,
-                cell.drops_newest ? Undelivered::drop_newest : Undelivered::full);
+    return drop(core, context, &cell, envelope, cell.drops_newest ? Undelivered::drop_newest : Undelivered::full);
   }
   const std::size_t weight = envelope.descriptor->weight(envelope);
-  Envelope* oldest = nullptr;
+  std::vector<Envelope*> oldest;
+  bool refused = false;
   Undelivered why = Undelivered::full;
-  Envelope* refused = nullptr;
   {
     const std::lock_guard lock(side->mutex);
     if (side->generation != generation) {
-      refused = &envelope;
+      refused = true;
       why = Undelivered::gone;
-    } else if (!side->queues) {
-      const bool full = !side->waiting.empty() || cell.mailbox.depth() >= cell.bound;
-      if (full && !system) {
-        refused = &envelope;
-        why = cell.drops_newest ? Undelivered::drop_newest : Undelivered::full;
+    } else {
+      let_in(core, context, cell, *side);
+      const bool full =
+          !side->waiting.empty() || (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound);
+      const WhenFull policy =
+          side->queues ? side->kind.when_full() : (cell.drops_newest ? WhenFull::drop_newest : WhenFull::refuse);
+      if (full && !system && policy != WhenFull::drop_oldest) {
+        refused = true;
+        why = policy == WhenFull::refuse ? Undelivered::full : Undelivered::drop_newest;
+      } else if (side->queues) {
+        if (full && !system) {
+          oldest = make_room(*side, weight);
+          // Nothing may go: the newest does, so that the bound holds.
+          refused = is_full(*side, weight);
+          why = Undelivered::drop_newest;
+        }
+        if (!refused) enqueue(cell, *side, envelope, weight, position);
       } else if (cell.mailbox.push(&envelope, position)) {
         core.scheduler->schedule(cell);
       }
-    } else if (system || (side->waiting.empty() && !is_full(*side, weight))) {
-      enqueue(cell, *side, envelope, weight, position);
-    } else if (side->kind.when_full() == WhenFull::drop_oldest && !side->queue.empty() && side->waiting.empty()) {
-      // One goes for one that comes; by bytes there may be more to go, which the next senders see to.
-      oldest = side->queue.front().envelope;
-      side->bytes -= side->queue.front().weight;
-      side->queue.pop_front();
-      ++side->taken;
-      why = Undelivered::drop_oldest;
-      enqueue(cell, *side, envelope, weight, position);
-    } else {
-      refused = &envelope;
-      why = side->kind.when_full() == WhenFull::refuse ? Undelivered::full : Undelivered::drop_newest;
     }
   }
   // Outside the lock: abandoning runs destructors and answers askers.
-  if (oldest != nullptr) drop(core, context, &cell, *oldest, why);
-  if (refused != nullptr) drop(core, context, &cell, *refused, why);
+  for (Envelope* const one : oldest) drop(core, context, &cell, *one, Undelivered::drop_oldest);
+  if (refused) drop(core, context, &cell, envelope, why);
 }
 
 Envelope* take_from_side(Cell& cell) noexcept {
@@ -194,44 +289,39 @@ Envelope* take_from_side(Cell& cell) noexcept {
 }
 
 Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number) {
-  CoreFace& face = *chunk_of(&target).core.load(std::memory_order_relaxed);
-  Core& core = Core::of(face);
-  WorkerContext* const context = context_for(&face);
+  CoreFace& core = *chunk_of(&target).core.load(std::memory_order_relaxed);
+  WorkerContext* const context = context_for(&core);
   const std::uint32_t generation = envelope.generation;
-  const std::size_t weight = envelope.descriptor->weight(envelope);
-  const Admission verdict = admission(target, generation, weight);
-  if (verdict == Admission::admitted) {
-    count_sent(core, context);
-    post(core, context, target, envelope);
-    return Enqueued::sent;
-  }
-  const auto fail = [&](Admission why) {
-    answer<void>(ReplyPort(&sender, sender.generation(), number, Instant::never()),
-                 admission_error(why, envelope.descriptor->actor));
-    envelope.descriptor->abandon(envelope, Errc::gone);
-    free_envelope(core, context, envelope);
-    return Enqueued::waiting;
-  };
-  if (verdict != Admission::full) return fail(verdict);
-  SideBox& side = side_of(target);
-  {
+  Admission verdict = try_post(core, context, target, envelope);
+  if (verdict == Admission::admitted) return Enqueued::sent;
+  std::deque<SideBox::Waiting> me{
+      {&sender, sender.generation(), number, &envelope, envelope.descriptor->weight(envelope)}};
+  if (verdict == Admission::full) {
+    SideBox& side = side_of(target);
     const std::lock_guard lock(side.mutex);
-    if (side.generation != generation) {
-      // A list mailbox whose side box is older, or new: adopt it if the place is still ours.
-      if (target.gate.load(std::memory_order_seq_cst) >> gate_bit::bits != generation) return fail(Admission::gone);
-      if (side.queues) return fail(Admission::gone);
-      side.generation = generation;
-    }
+    if (side.generation != generation && !side.queues) side.generation = generation;  // older, or new: adopted
+    // Closing the place changes the gate first and then takes this lock: either we see it, or it sees us.
     std::uint32_t gate = target.gate.load(std::memory_order_seq_cst);
     do {
-      if (gate >> gate_bit::bits != generation) return fail(Admission::gone);
-      if ((gate & gate_bit::refusing) != 0) return fail(Admission::stopping);
+      if (gate >> gate_bit::bits != generation || side.generation != generation) {
+        verdict = Admission::gone;
+      } else if ((gate & gate_bit::refusing) != 0) {
+        verdict = Admission::stopping;
+      }
       // From here on every sender takes the slow side and finds us waiting.
-    } while (!target.gate.compare_exchange_weak(gate, gate | gate_bit::special, std::memory_order_seq_cst));
-    side.waiting.push_back({&sender, sender.generation(), number, &envelope, weight});
+    } while (verdict == Admission::full &&
+             !target.gate.compare_exchange_weak(gate, gate | gate_bit::special, std::memory_order_seq_cst));
+    if (verdict == Admission::full) {
+      side.waiting.push_back(me.front());
+      // Before we look for room once more: the owner that makes some finds the signal.
+      nudge(target, signal::room);
+      // Room that was made since the first look: nobody else might look for a long time.
+      let_in(core, context, target, side);
+      return Enqueued::waiting;
+    }
   }
-  // The mailbox may have been emptied meanwhile: then nobody would look without this.
-  nudge(target, signal::room);
+  // Not under the lock: this runs a destructor of the user's.
+  turn_away(core, context, me, verdict);
   return Enqueued::waiting;
 }
 
@@ -251,6 +341,8 @@ bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std:
         break;
       }
     }
+    // There may be room for the next one, who needs less of it than we did.
+    if (mine != nullptr) let_in(*visit.core(), visit.context(), target, *side);
   }
   if (mine == nullptr) return false;
   // It was never sent: nothing to count.
@@ -267,20 +359,19 @@ void grant_room(Cell& cell) noexcept {
   }
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
-  const std::lock_guard lock(side->mutex);
-  // List mailboxes let in a batch at a time, so that the lock is not taken for each message.
-  const std::uint32_t low = cell.bound - cell.bound / 4;
-  if (!side->queues && cell.mailbox.depth() > low && cell.bound > 1) return;
-  while (!side->waiting.empty()) {
-    const SideBox::Waiting first = side->waiting.front();
-    if (side->queues ? is_full(*side, first.weight) : cell.mailbox.depth() >= cell.bound) return;
-    side->waiting.pop_front();
-    count_sent(core, context);
-    force(cell, side, *first.envelope, first.weight);
-    answer<void>(ReplyPort(first.sender, first.generation, first.number, Instant::never()), Result<>());
+  std::deque<SideBox::Waiting> refused;
+  {
+    const std::lock_guard lock(side->mutex);
+    if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) {
+      refused.swap(side->waiting);
+    } else {
+      let_in(core, context, cell, *side);
+    }
+    if (!side->waiting.empty()) return;
+    cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
+    if (!side->queues) cell.gate.fetch_and(~gate_bit::special, std::memory_order_seq_cst);
   }
-  cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
-  if (!side->queues) cell.gate.fetch_and(~gate_bit::special, std::memory_order_seq_cst);
+  turn_away(core, context, refused, Admission::stopping);
 }
 
 void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept {
@@ -298,19 +389,12 @@ void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept 
     waiting.swap(side->waiting);
   }
   for (const SideBox::Queued& queued : queue) dead_letter(core, context, &cell, *queued.envelope, Undelivered::ended);
-  for (const SideBox::Waiting& one : waiting) {
-    answer<void>(ReplyPort(one.sender, one.generation, one.number, Instant::never()),
-                 admission_error(Admission::gone, one.envelope->descriptor->actor));
-    one.envelope->descriptor->abandon(*one.envelope, Errc::gone);
-    free_envelope(core, context, *one.envelope);
-  }
+  turn_away(core, context, waiting, Admission::gone);
 }
 
 // ---------------------------------------------------------------------------------------------- any thread
 
-void Cell::schedule() noexcept {
-  chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this);
-}
+void Cell::schedule() noexcept { chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this); }
 
 void Cell::signal_command(std::uint32_t bits) noexcept {
   // seq_cst throughout: Dekker's pattern with the run loop, which parks (or goes idle) and then looks again.
@@ -342,7 +426,10 @@ void stop_cell(Cell* cell, std::uint32_t generation) noexcept {
   node->generation = generation;
   node->run = [](LaneNode& self, Cell* target) {
     deallocate_frame(&self);
-    if (target != nullptr) Lifecycle::order_stop(*target, false, false);
+    if (target == nullptr) return;
+    Lifecycle::order_stop(*target, false, false);
+    // Who waits for room hears of it now, not when the handler that is under way has ended.
+    if ((target->signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*target);
   };
   cell->post_lane(*node);
 }

@@ -8,7 +8,8 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned patience_with_a_push = 64;  // looks at a sender between its exchange and its link, before requeueing
+constexpr unsigned patience_with_a_push =
+    64;  // looks at a sender between its exchange and its link, before requeueing
 
 void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
@@ -63,8 +64,25 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
   (void)envelope.descriptor->handle(cell, envelope);
 }
 
+/// Frees what late senders left in the lane of a place that is nobody's. It may become somebody's meanwhile.
+void drop_late_nodes(Cell& cell) {
+  LaneNode* node = cell.lane.take_all();
+  // seq_cst: whoever posts for the new owner has its Ref, and so comes after `alive`. Not set yet: all nodes are old.
+  if (node != nullptr && (cell.signals.load(std::memory_order_seq_cst) & signal::alive) != 0) {
+    cell.lane_rest = node;
+    return;
+  }
+  while (node != nullptr) {
+    LaneNode* const next = node->lane_next;
+    node->run(*node, nullptr);
+    node = next;
+  }
+}
+
 /// A place that is nobody's: whatever a late sender still pushed becomes a dead letter. True: the list is idle.
 bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
+  drop_late_nodes(cell);
+  if (cell.lane_rest != nullptr) return false;
   for (;;) {
     Envelope* retired = nullptr;
     Envelope* const envelope = cell.mailbox.take(retired);
@@ -78,6 +96,10 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
   if (!cell.mailbox.try_idle(retired)) return false;
   retire(core, context, retired);
   return true;
+}
+
+[[nodiscard]] bool nothing_queued(const Cell& cell) noexcept {
+  return cell.mailbox.depth() == 0 && (cell.signals.load(std::memory_order_relaxed) & signal::side_queue) == 0;
 }
 
 }  // namespace
@@ -101,9 +123,14 @@ void Cell::run(Worker& worker) {
     if ((seen & signal::alive) == 0) {
       if (drain_vacant(*this, core, context)) {
         // Dekker: a new owner's start signal either finds us idle, or we find it here.
-        if ((signals.load(std::memory_order_seq_cst) & signal::alive) != 0 && mailbox.wake()) continue;
+        if (((signals.load(std::memory_order_seq_cst) & signal::alive) != 0 ||
+             !lane.empty(std::memory_order_seq_cst)) &&
+            mailbox.wake()) {
+          continue;
+        }
         return;
       }
+      if (lane_rest != nullptr) continue;  // somebody's by now, and with word for the new owner
       worker.give_way(*this);
       return;
     }
@@ -147,9 +174,12 @@ void Cell::run(Worker& worker) {
         }
         return;
       }
-      if (extras != nullptr && !extras->due.empty()) {
+      // A tick comes before what is queued, but never twice in a row: a fast timer must not starve the mailbox.
+      if (extras != nullptr && !extras->due.empty() && (!extras->ticked || nothing_queued(*this))) {
+        extras->ticked = true;
         handle_tick(*this);
       } else {
+        if (extras != nullptr) extras->ticked = false;
         Envelope* retired = nullptr;
         Envelope* envelope = mailbox.take(retired);
         retire(core, context, retired);
@@ -169,6 +199,11 @@ void Cell::run(Worker& worker) {
           if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
             grant_room(*this);
             if (mailbox.depth() != 0 || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
+          }
+          if (extras != nullptr && !extras->due.empty()) {
+            if (++looks < patience_with_a_push) continue;
+            worker.give_way(*this);
+            return;
           }
           if (phase == Phase::draining) {
             Lifecycle::queue_is_empty(*this);
@@ -256,7 +291,12 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   if (!root.done) return Handled::suspended;
   drop_root(root);
   const std::unique_ptr<Root> guard(&root);
-  root.finish(*this);
+  try {
+    root.finish(*this);
+  } catch (...) {
+    extras->failed_in = root.message;
+    throw;
+  }
   return Handled::done;
 }
 

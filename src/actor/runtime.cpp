@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core.hpp"
@@ -19,6 +20,9 @@ namespace {
 struct Guardian {};
 
 constexpr Duration grace_after_shutdown = std::chrono::seconds(1);
+// Of that: for actors whose coroutines are being destroyed, and (at least) for workers to end their last turn.
+constexpr Duration grace_of_actors = std::chrono::milliseconds(700);
+constexpr Duration grace_of_workers = std::chrono::milliseconds(300);
 
 void make_root(Core& core) {
   Cell& root = core.new_cell();
@@ -37,66 +41,119 @@ void make_root(Core& core) {
 std::vector<StuckActor> Core::find_stuck() const {
   std::vector<StuckActor> found;
   for (unsigned id = 0; id < scheduler->workers(); ++id) {
+    if (!scheduler->is_inside(id)) continue;
     const Worker& worker = scheduler->worker(id);
     const auto* const cell = static_cast<const Cell*>(worker.noted_cell());
     if (cell == nullptr) continue;
-    // Its worker is in the middle of its turn, so the cell and its names stand still.
+    // Its worker is in the middle of its turn, and all who could take the place away have left: the names stand still.
     const auto* const message = static_cast<const std::string_view*>(worker.noted_message());
     found.push_back({cell->full_path(), message != nullptr ? *message : std::string_view()});
   }
+  if (found.empty()) found.push_back({"/", "unknown"});
   return found;
 }
 
+namespace {
+
+/// Whether no blocking work is under way any more. The pool tells nobody when a job ends, so this looks once in a
+/// while; nearly always the first look is the last.
+bool blocking_work_ends(const Core& core, Instant deadline) {
+  const Clock& clock = core.environment->clock();
+  while (core.blocking->running() != 0) {
+    if (clock.now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace
+
+}  // namespace detail
+
+namespace detail {
+namespace {
+/// Nobody reaps the root: its body goes with the core.
+void destroy(Core* core) {
+  if (core->root != nullptr) {
+    if (Body* const body = std::exchange(core->root->body, nullptr)) body->release(*body, core->memory);
+  }
+  delete core;
+}
+}  // namespace
 }  // namespace detail
 
 Runtime::Runtime(RuntimeOptions options) : core_(new detail::Core(std::move(options))) {
-  detail::make_root(*core_);
-  core_->scheduler->start();
+  try {
+    detail::make_root(*core_);
+    core_->scheduler->start();
+  } catch (...) {
+    // Nobody is inside, and nobody else has heard of this core.
+    detail::destroy(core_);
+    throw;
+  }
 }
 
 Runtime::~Runtime() {
+  if (detail::context_for(core_) != nullptr) {
+    // This thread is one of our own workers: it cannot wait for itself. All is left as it is.
+    core_->logger("/").error("a Runtime was destroyed from within one of its own actors: leaked");
+    return;
+  }
   (void)shutdown();
-  if (!core_->stuck.empty() || core_->blocking->running() != 0) {
+  if (!core_->stuck.empty()) {
     // A thread is still inside: what it may touch is leaked, not freed under it.
     core_->blocking->abandon();
     return;
   }
-  delete core_;
+  detail::destroy(core_);
 }
 
 Result<> Runtime::shutdown(Duration within) {
   detail::Core& core = *core_;
+  if (detail::context_for(&core) != nullptr) {
+    return Error(Errc::invalid, "shutdown() waits for all actors: from within one of them it would wait for itself");
+  }
+  const std::lock_guard one_at_a_time(shutdown_mutex_);
   bool first = false;
   {
     const std::lock_guard lock(core.root_mutex);
     first = !std::exchange(core.shut_down, true);
   }
-  if (first) {
-    const Clock& clock = core.environment->clock();
-    core.root->signal_command(detail::signal::stop);
-    if (!core.wait_for_end(clock.now() + within)) {
-      core.logger("/").error("shutdown deadline passed: ending what is left", {{"within", to_string(within)}});
-      core.root->signal_command(detail::signal::kill);
-      if (!core.wait_for_end(clock.now() + detail::grace_after_shutdown)) {
-        core.stuck = core.find_stuck();
-        if (core.stuck.empty()) core.stuck.push_back({"/", "unknown"});
-      }
-    }
-    if (core.stuck.empty()) {
-      core.close_doors();
-      core.stop_workers();
-    } else {
-      core.scheduler->abandon();
-    }
-  }
+  if (first) stop_all(within);
   if (core.stuck.empty()) return {};
   std::string who;
   for (const StuckActor& stuck : core.stuck) {
     who += (who.empty() ? "" : "; ") + stuck.path + " (in " + std::string(stuck.message) + ")";
-    if (first) core.logger("/").error("did not give its thread back", {{"actor", stuck.path}, {"message", stuck.message}});
+    if (first)
+      core.logger("/").error("did not give its thread back", {{"actor", stuck.path}, {"message", stuck.message}});
   }
   return Error(Errc::timeout, "not everything stopped within " + to_string(within) +
                                   ": these did not give their thread back: " + who);
+}
+
+void Runtime::stop_all(Duration within) {
+  detail::Core& core = *core_;
+  const Clock& clock = core.environment->clock();
+  const Instant deadline = clock.now() + within;
+  core.root->signal_command(detail::signal::stop);
+  bool ended = core.wait_for_end(deadline);
+  Instant last = deadline + detail::grace_after_shutdown;
+  if (!ended) {
+    core.logger("/").error("shutdown deadline passed: ending what is left", {{"within", to_string(within)}});
+    core.root->signal_command(detail::signal::kill);
+    ended = core.wait_for_end(deadline + detail::grace_of_actors);
+  }
+  const bool idle = ended && detail::blocking_work_ends(core, last);
+  // Only then: a worker that is stuck does not keep us waiting for those who are inside on its account.
+  if (ended) core.close_doors();
+  last = std::max(last, clock.now() + detail::grace_of_workers);
+  if (!core.scheduler->stop_within(last - clock.now())) {
+    core.stuck = core.find_stuck();
+    return;
+  }
+  // What came from outside between the last actor's end and the closing of the doors becomes dead letters now.
+  if (ended) core.scheduler->run_leftovers();
+  if (!idle) core.stuck.push_back({"/", ended ? "blocking work" : "unknown"});
 }
 
 const std::vector<StuckActor>& Runtime::stuck() const noexcept { return core_->stuck; }

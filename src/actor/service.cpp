@@ -13,12 +13,24 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
+namespace {
+
+std::uint32_t side_depth(const Cell& cell) {
+  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  if (side == nullptr) return 0;
+  const std::lock_guard lock(side->mutex);
+  return static_cast<std::uint32_t>(side->queue.size());
+}
+
+}  // namespace
 
 class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
  public:
   struct Entry {
     std::size_t parent;
     Service service;
+    Status counts_as = Status::starting;  // for the roll-up
+    bool stated = false;                  // by the actor itself: its children do not overrule it
   };
   struct Node : LaneNode {
     std::shared_ptr<ServiceWalk> walk;
@@ -35,12 +47,13 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
     {
       const std::lock_guard lock(mutex_);
       node->index = entries_.size();
-      Entry entry{parent, {}};
+      Entry entry;
+      entry.parent = parent;
       // As the parent knows it, in case the child does not answer.
-      entry.service.name = cell.parent == nullptr ? cell.full_path() : std::string(cell.name());
-      if (entry.service.name.empty()) entry.service.name = "#" + std::to_string(cell.unnamed_number);
+      entry.service.name = cell.parent == nullptr ? cell.full_path() : cell.step();
       entry.service.type = cell.ops().type;
       entry.service.status = cell.status.load(std::memory_order_relaxed);
+      entry.counts_as = entry.service.status;
       entry.service.responding = false;
       entries_.push_back(std::move(entry));
       ++missing_;
@@ -57,8 +70,9 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
     for (std::size_t i = entries_.size(); i-- > 0;) {
       Service& service = built[i];
       std::reverse(service.children.begin(), service.children.end());
-      service.rolled_up = service.status;
+      service.rolled_up = entries_[i].counts_as;
       for (const Service& child : service.children) {
+        if (entries_[i].stated) break;
         if (gravity(child.rolled_up) > gravity(service.rolled_up)) service.rolled_up = child.rolled_up;
       }
       if (i != 0) built[entries_[i].parent].children.push_back(std::move(service));
@@ -73,16 +87,20 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
     if (cell != nullptr) {
       {
         const std::lock_guard lock(walk.mutex_);
-        Service& service = walk.entries_[node->index].service;
+        Entry& entry = walk.entries_[node->index];
+        Service& service = entry.service;
         service.status = cell->status.load(std::memory_order_relaxed);
+        // A child that failed and waits for its restart serves nobody; one that ended normally does not count.
+        entry.counts_as = cell->phase == Phase::ended && cell->failed ? Status::outage : service.status;
+        entry.stated = cell->status_stated && cell->phase == Phase::running;
         service.incarnation = cell->incarnation;
-        service.mailbox = cell->mailbox.depth();
+        service.mailbox = cell->mailbox.depth() + side_depth(*cell);
         service.handled = cell->handled.load(std::memory_order_relaxed);
         service.responding = true;
-        if (cell->extras != nullptr) {
-          service.last_error = cell->extras->last_error;
-          service.uptime = this_turn->worker->coarse_now() - cell->extras->began;
+        if (cell->incarnation != 0 && service.status != Status::stopped) {
+          service.uptime = this_turn->worker->fresh_now() - cell->began;
         }
+        if (cell->extras != nullptr) service.last_error = cell->extras->last_error;
       }
       if (cell->extras != nullptr) {
         for (Cell* child = cell->extras->first_child; child != nullptr; child = child->next_sibling) {
@@ -91,9 +109,10 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       }
     } else {
       const std::lock_guard lock(walk.mutex_);
-      Service& service = walk.entries_[node->index].service;
-      service.status = Status::stopped;
-      service.responding = true;
+      Entry& entry = walk.entries_[node->index];
+      entry.service.status = Status::stopped;
+      entry.counts_as = Status::stopped;
+      entry.service.responding = true;
     }
     walk.one_answered();
   }

@@ -2,8 +2,11 @@
 //
 // A circle is found by chasing its edges (Chandy, Misra and Haas, 1983): an ask that has waited for 50 ms sends a probe
 // to the actor it waits for; each actor that keeps its turn while it waits itself adds its name and passes the probe
-// on. A probe that comes back to its origin, which still waits for the same ask, has gone round a circle: all asks in
-// it fail, with the names of all. Probes run through the lanes, each step in its actor's own turn.
+// on, to each of those it waits for. A probe that comes back to its origin, which still waits for the same ask, has gone
+// round a circle. It goes round once more, to see that each wait is still the same one: then all of them held at one
+// instant, and all asks in it fail, with the names of all. Probes run through the lanes, each step in its actor's turn.
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,18 +18,27 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::size_t longest_circle = 256;
+constexpr std::uint32_t most_steps = 1'024;  // of one probe and all that it splits into
+
+/// Whom an actor's turn waits for, by one of its asks.
+struct Edge {
+  Cell* target;
+  std::uint32_t generation;
+  std::uint32_t number;
+};
 
 struct Member {
   Cell* cell;
   std::uint32_t generation;
-  std::uint32_t number;
+  Edge edge;
   std::string path;
 };
 
 struct ProbeNode : LaneNode {
   Cell* origin = nullptr;
   std::uint32_t number = 0;
+  std::uint32_t steps = most_steps;
+  std::size_t confirmed = 0;  // of the second round
   std::vector<Member> members;
 };
 
@@ -54,61 +66,144 @@ void tell_all(const std::vector<Member>& members) {
   const Error error(Errc::cycle, "these actors keep their turn while they ask each other: " + names +
                                      " (make one of the handlers Interleaved, or send instead of asking)");
   for (const Member& member : members) {
+    // Given up from now on, for all at once: whoever hears first must not begin with the request of another, which
+    // would only close the circle anew. Fails if the wait is over already.
+    std::uint32_t expected = member.edge.number;
+    member.cell->waits_number.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
+  }
+  for (const Member& member : members) {
     auto* const node = new CircleNode();
     node->run = &run_circle;
     node->generation = member.generation;
-    node->number = member.number;
-    node->error = error;
+    node->number = member.edge.number;
+    node->error = Error(error).and_may_have_run();  // all but the queued one of them had begun
     member.cell->post_lane(*node);
   }
 }
 
-/// Adds `cell` to the probe and passes it on. False: it ends here.
-bool pass_on(ProbeNode& probe, Cell& cell) {
-  const std::uint32_t number = cell.waits_number.load(std::memory_order_relaxed);
-  Cell* const next = cell.waits_for.load(std::memory_order_relaxed);
-  if (number == 0 || next == nullptr || probe.members.size() >= longest_circle) return false;
-  probe.members.push_back({&cell, cell.generation(), number, cell.full_path()});
-  probe.generation = cell.waits_generation.load(std::memory_order_relaxed);
-  if (&next->core() != &cell.core()) return false;  // circles over two runtimes are not looked for
-  next->post_lane(probe);
-  return true;
+/// What the turn of `cell` waits for; its own turn.
+[[nodiscard]] std::vector<Edge> edges_of(const Cell& cell) {
+  std::vector<Edge> edges;
+  const std::uint32_t noted = cell.waits_number.load(std::memory_order_relaxed);
+  for (const Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    if (awaiter->root_ == nullptr || awaiter->root_ != cell.turn_root || awaiter->number_ == 0) continue;
+    const auto* const ask = dynamic_cast<const AskEdge*>(awaiter);
+    if (ask == nullptr || ask->record_.target == nullptr) continue;
+    Edge edge{ask->record_.target, ask->record_.generation, awaiter->number_};
+    if (edge.number == noted) {
+      // The request may have been forwarded since: then somebody else owes the answer.
+      edge.target = cell.waits_for.load(std::memory_order_relaxed);
+      edge.generation = cell.waits_generation.load(std::memory_order_relaxed);
+    }
+    if (edge.target != nullptr) edges.push_back(edge);
+  }
+  return edges;
+}
+
+/// Circles over two runtimes are not looked for. (A Ref may outlive its Runtime: then there is no core to compare.)
+[[nodiscard]] bool is_near(const Cell& cell, const Cell& other) noexcept {
+  return chunk_of(&cell).core.load(std::memory_order_acquire) ==
+         chunk_of(&other).core.load(std::memory_order_acquire);
+}
+
+void run_probe(LaneNode& node, Cell* cell);
+
+/// Adds the edge to a copy of the probe and passes that on.
+void pass_on(const ProbeNode& probe, Cell& cell, const Edge& edge, std::uint32_t steps) {
+  if (!is_near(cell, *edge.target)) return;
+  auto next = std::make_unique<ProbeNode>();
+  next->run = &run_probe;
+  next->origin = probe.origin;
+  next->number = probe.number;
+  next->steps = steps;
+  next->members = probe.members;
+  next->members.push_back({&cell, cell.generation(), edge, cell.full_path()});
+  next->generation = edge.generation;
+  edge.target->post_lane(*next.release());
+}
+
+/// The second round: is this member's wait still the one that the first round saw?
+void run_confirmation(LaneNode& node, Cell* cell) {
+  std::unique_ptr<ProbeNode> probe(static_cast<ProbeNode*>(&node));
+  if (cell == nullptr) return;
+  const Edge& seen = probe->members[probe->confirmed].edge;
+  const std::vector<Edge> edges = edges_of(*cell);
+  if (std::none_of(edges.begin(), edges.end(), [&](const Edge& edge) {
+        return edge.number == seen.number && edge.target == seen.target && edge.generation == seen.generation;
+      })) {
+    return;
+  }
+  if (++probe->confirmed == probe->members.size()) return tell_all(probe->members);
+  const Member& next = probe->members[probe->confirmed];
+  probe->generation = next.generation;
+  next.cell->post_lane(*probe.release());
 }
 
 void run_probe(LaneNode& node, Cell* cell) {
   std::unique_ptr<ProbeNode> probe(static_cast<ProbeNode*>(&node));
   if (cell == nullptr) return;
   if (cell == probe->origin) {
-    if (cell->waits_number.load(std::memory_order_relaxed) == probe->number) tell_all(probe->members);
-    return;
+    if (cell->find_awaiter(probe->number) == nullptr) return;
+    probe->run = &run_confirmation;
+    probe->generation = cell->generation();
+    return cell->post_lane(*probe.release());
   }
   for (const Member& member : probe->members) {
     if (member.cell == cell) return;  // a circle that the origin only waits for: its members find it
   }
-  if (pass_on(*probe, *cell)) (void)probe.release();
+  const std::vector<Edge> edges = edges_of(*cell);
+  if (edges.empty() || probe->steps <= edges.size()) return;
+  const auto steps = static_cast<std::uint32_t>((probe->steps - 1) / edges.size());
+  for (const Edge& edge : edges) pass_on(*probe, *cell, edge, steps);
 }
 
 }  // namespace
 
 void probe_for_cycle(Cell& cell, std::uint32_t number) {
-  auto probe = std::make_unique<ProbeNode>();
-  probe->run = &run_probe;
-  probe->origin = &cell;
-  probe->number = number;
-  if (pass_on(*probe, cell)) (void)probe.release();
+  ProbeNode probe;
+  probe.origin = &cell;
+  probe.number = number;
+  for (const Edge& edge : edges_of(cell)) {
+    if (edge.number == number) pass_on(probe, cell, edge, probe.steps - 1);
+  }
 }
 
-void note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
-  // relaxed: read in this cell's own turn by probes, and as a hint by forward().
+bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
+  if (cell.waits_number.load(std::memory_order_relaxed) != 0) return false;
+  // The number last: forward() corrects a note only if it finds its own number. release: pairs with its acquire.
   cell.waits_for.store(record.target, std::memory_order_relaxed);
   cell.waits_generation.store(record.generation, std::memory_order_relaxed);
-  cell.waits_number.store(number, std::memory_order_relaxed);
+  cell.waits_number.store(number, std::memory_order_release);
+  return true;
 }
 
 void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
   if (cell.waits_number.load(std::memory_order_relaxed) != number) return;
   cell.waits_number.store(0, std::memory_order_relaxed);
   cell.waits_for.store(nullptr, std::memory_order_relaxed);
+}
+
+void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generation) {
+  if (port.cell == nullptr) return;
+  Cell& asker = *port.cell;
+  const Visit visit(&asker);
+  if (visit.core() == nullptr || asker.waits_number.load(std::memory_order_acquire) != port.number) return;
+  // relaxed: a probe that meets half a note ends, and so does its confirmation.
+  asker.waits_generation.store(generation, std::memory_order_relaxed);
+  asker.waits_for.store(&target, std::memory_order_relaxed);
+  // If the target waits already, its own ask may have been probed before this edge was there: probe again.
+  if (target.waits_number.load(std::memory_order_relaxed) == 0 || !is_near(asker, target)) return;
+  struct AgainNode : LaneNode {
+    std::uint32_t number = 0;
+  };
+  auto* const node = new AgainNode();
+  node->generation = port.generation;
+  node->number = port.number;
+  node->run = [](LaneNode& self, Cell* cell) {
+    const std::unique_ptr<AgainNode> again(static_cast<AgainNode*>(&self));
+    if (cell != nullptr) probe_for_cycle(*cell, again->number);
+  };
+  asker.post_lane(*node);
 }
 
 Error timeout_error(const AskRecord& record, Instant now) {
@@ -120,15 +215,20 @@ Error timeout_error(const AskRecord& record, Instant now) {
     if (visit.core() != nullptr &&
         target.gate.load(std::memory_order_acquire) >> gate_bit::bits == record.generation) {
       const auto before = static_cast<std::int32_t>(record.position - record.taken_when_sent) - 1;
-      const auto behind = static_cast<std::int32_t>(record.position - target.mailbox.taken());
+      const auto behind = static_cast<std::int32_t>(record.position - taken_from(target));
       const std::string stood = ", " + std::to_string(std::max(before, 0)) + " stood before it";
+      const Instant began{target.request_began.load(std::memory_order_relaxed)};
+      // The last one taken, and not begun: it was found expired in this same instant.
+      if (behind == 0 && began < record.sent) {
+        text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood;
+        return Error(Errc::timeout, text);
+      }
       if (behind > 0) {
         text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood + ", " +
                 std::to_string(std::max(behind - 1, 0)) + " still do";
         return Error(Errc::timeout, text);
       }
-      const Instant began{target.request_began.load(std::memory_order_relaxed)};
-      if (behind == 0 && began >= record.sent) {
+      if (behind == 0) {
         text += ": it queued for " + to_string(began - record.sent) + stood + ", and has been running for " +
                 to_string(now - began);
       } else {

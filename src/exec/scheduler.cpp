@@ -9,8 +9,8 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned longest_streak = 16;   // turns in a row from the slot before the queue gets one
-constexpr unsigned longest_stride = 16;   // messages between two readings of the clock, while they are short
+constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
+constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
 constexpr Duration slow_stride = std::chrono::microseconds(50);
 constexpr Duration watch_period = std::chrono::milliseconds(10);
 constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
@@ -69,8 +69,8 @@ Runnable* Worker::next() noexcept {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
   // relaxed look, then the exchange decides: a thief may have been quicker.
-  Runnable* hot = slot_.load(std::memory_order_relaxed) != nullptr ? slot_.exchange(nullptr, std::memory_order_acq_rel)
-                                                                   : nullptr;
+  Runnable* hot =
+      slot_.load(std::memory_order_relaxed) != nullptr ? slot_.exchange(nullptr, std::memory_order_acq_rel) : nullptr;
   if (hot != nullptr && ++streak_ > longest_streak) {
     streak_ = 0;
     push_back(hot);

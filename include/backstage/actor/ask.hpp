@@ -49,11 +49,16 @@ inline constexpr bool is_moved<Moved<T>> = true;
 /// g++ 12 destroys a braced aggregate temporary twice when the expression has a co_await (GCC bug 101367 and kin).
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 template <class X>
-inline constexpr bool is_safe_in_await = std::is_reference_v<X> || !std::is_class_v<X> || !std::is_aggregate_v<X> ||
-                                         std::is_trivially_destructible_v<X>;
+inline constexpr bool is_safe_in_await =
+    std::is_reference_v<X> || !std::is_class_v<X> || !std::is_aggregate_v<X> || std::is_trivially_destructible_v<X>;
+/// A closure is no aggregate to the type traits, but is built like one.
+template <class F>
+inline constexpr bool is_closure_safe_in_await = !std::is_class_v<F> || std::is_trivially_destructible_v<F>;
 #else
 template <class X>
 inline constexpr bool is_safe_in_await = true;
+template <class F>
+inline constexpr bool is_closure_safe_in_await = true;
 #endif
 
 template <class X>
@@ -65,7 +70,7 @@ decltype(auto) unmoved(X&& x) {
   }
 }
 
-/// What is needed to say why no answer came.
+/// What is needed to say why no answer came, and whom the asker waits for meanwhile.
 struct AskRecord {
   Cell* target = nullptr;
   std::uint32_t generation = 0;
@@ -76,74 +81,112 @@ struct AskRecord {
   std::string_view message;
 };
 [[nodiscard]] Error timeout_error(const AskRecord& record, Instant now);
+/// How many messages the target has taken from its mailbox, to tell later how many stood before a request.
+[[nodiscard]] std::uint32_t taken_from(Cell& target) noexcept;
 /// Looks for a circle of waiting actors through `cell`; if there is one, all asks in it fail with Errc::cycle.
 void probe_for_cycle(Cell& cell, std::uint32_t number);
-void note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept;
+/// False: another ask of this turn is noted already (when_all), and stays so.
+[[nodiscard]] bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept;
 void note_waiting_over(Cell& cell, std::uint32_t number) noexcept;
 inline constexpr Duration cycle_probe_after = std::chrono::milliseconds(50);
 
-/// A request that was built and not yet sent: owns its envelope.
-template <class A, class M>
-class Request {
+/// A request that was built and not yet sent: owns its envelope. It knows the message and the answer, not the actor.
+template <class M, class T>
+class RequestFor {
  public:
-  using T = reply_t<A, M>;
   using Block = AskEnvelope<M, T>;
 
-  Request() = default;
+  /// `ask` is null when the target is.
   template <class... X>
-  Request(Cell* target, std::uint32_t generation, X&&... parts) : target_(target) {
+  RequestFor(const MessageDescriptor* ask, Cell* target, std::uint32_t generation, X&&... parts)
+      : ask_(ask), target_(target), generation_(generation) {
     if (target == nullptr) return;
     const Visit visit(target);
     if (visit.core() == nullptr) return;
-    block_ = ::new (allocate_frame(sizeof(Block)))
-        Block{Envelope(ask_descriptor<A, M>, generation), ReplyPort(), M{unmoved(std::forward<X>(parts))...}};
+    void* const memory = allocate_frame(sizeof(Block));
+    try {
+      block_ = ::new (memory) Block{Envelope(*ask, generation), ReplyPort(), M{unmoved(std::forward<X>(parts))...}};
+    } catch (...) {
+      deallocate_frame(memory);
+      throw;
+    }
   }
-  Request(Request&& other) noexcept : target_(other.target_), block_(std::exchange(other.block_, nullptr)) {}
-  Request& operator=(Request&&) = delete;
-  ~Request() {
+  RequestFor(RequestFor&& other) noexcept
+      : ask_(other.ask_),
+        target_(other.target_),
+        generation_(other.generation_),
+        block_(std::exchange(other.block_, nullptr)) {}
+  RequestFor& operator=(RequestFor&&) = delete;
+  ~RequestFor() {
     if (block_ != nullptr) {
       block_->~Block();
       deallocate_frame(block_);
     }
   }
 
-  /// Sends it; the answer comes to `port`. Fills in the record, `sent` aside.
-  void send(ReplyPort port, AskRecord& record) {
+  /// Fills in the record as far as it is known before the request is sent, `sent` aside.
+  void describe(AskRecord& record) const noexcept {
     record.target = target_;
-    record.actor = type_name<A>();
+    record.generation = generation_;
+    record.actor = ask_ != nullptr ? ask_->actor : std::string_view("nobody");
     record.message = type_name<M>();
+  }
+  /// Sends it; the answer comes to `port`.
+  void send(ReplyPort port, AskRecord& record) {
+    describe(record);
     if (block_ == nullptr) {
-      answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
+      answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor)));
       return;
     }
     const Visit visit(target_);
     if (visit.core() == nullptr) {
-      answer<T>(std::move(port), Error(Errc::gone, "the runtime of " + std::string(type_name<A>()) + " is over"));
+      answer<T>(std::move(port), Error(Errc::gone, "the runtime of " + std::string(record.actor) + " is over"));
       return;
     }
     // The runtime frees envelopes by their size, so this one has to come from its pool.
-    auto* const out = build<Block>(*visit.core(), visit.context(), ask_descriptor<A, M>, block_->head.generation,
-                                   std::move(port), std::move(block_->message));
-    record.generation = out->head.generation;
-    record.taken_when_sent = target_->mailbox.taken();
+    auto* const out =
+        build<Block>(*visit.core(), visit.context(), *ask_, generation_, std::move(port), std::move(block_->message));
+    record.taken_when_sent = taken_from(*target_);
     count_sent(*visit.core(), visit.context());
     post(*visit.core(), visit.context(), *target_, out->head, &record.position);
   }
 
  private:
-  Cell* target_ = nullptr;
+  const MessageDescriptor* ask_;
+  Cell* target_;
+  std::uint32_t generation_;
   Block* block_ = nullptr;
 };
 
+/// A request to an actor of a known type.
 template <class A, class M>
-class AskAwait final : public ResultAwaiter<reply_t<A, M>> {
+class Request : public RequestFor<M, reply_t<A, M>> {
  public:
-  using T = reply_t<A, M>;
-  AskAwait(Request<A, M> request, Duration within) : request_(std::move(request)), within_(within) {}
+  template <class... X>
+  Request(Cell* target, std::uint32_t generation, X&&... parts)
+      : RequestFor<M, reply_t<A, M>>(&ask_descriptor<A, M>, target, generation, std::forward<X>(parts)...) {}
+};
+
+/// An ask under way, as the search for circles sees it.
+struct AskEdge {
+  AskRecord record_;
+
+ protected:
+  AskEdge() = default;
+  ~AskEdge() = default;
+  // Polymorphic, so that it is found among an actor's awaiters.
+  virtual void is_an_edge() const noexcept {}
+};
+
+template <class M, class T>
+class AskAwait final : public ResultAwaiter<T>, public AskEdge {
+ public:
+  AskAwait(RequestFor<M, T> request, Duration within) : request_(std::move(request)), within_(within) {}
 
   bool await_ready() {
     if (current_cell() != nullptr) return false;
-    this->result_.emplace(Error(Errc::invalid, "co_await of an ask outside an actor: use runtime.ask(...).within(...)"));
+    this->result_.emplace(
+        Error(Errc::invalid, "co_await of an ask outside an actor: use runtime.ask(...).within(...)"));
     return true;
   }
   void await_suspend(std::coroutine_handle<> handle) {
@@ -154,11 +197,13 @@ class AskAwait final : public ResultAwaiter<reply_t<A, M>> {
     const bool keeps_turn = root != nullptr && root->kind == RootKind::turn;
     if (keeps_turn) this->probe_at_ = record_.sent + cycle_probe_after;
     this->enlist(cell, handle, deadline);
-    request_.send(ReplyPort(&cell, cell.generation(), this->number_, deadline), record_);
+    ReplyPort port(&cell, cell.generation(), this->number_, deadline);
     if (keeps_turn) {
-      note_waiting(cell, record_, this->number_);
-      noted_ = &cell;
+      // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
+      request_.describe(record_);
+      if ((port.is_noted = note_waiting(cell, record_, this->number_))) noted_ = &cell;
     }
+    request_.send(std::move(port), record_);
   }
   Result<T> await_resume() {
     over();
@@ -166,9 +211,7 @@ class AskAwait final : public ResultAwaiter<reply_t<A, M>> {
   }
   ~AskAwait() { over(); }
 
-  void expire(Cell&) override {
-    this->result_.emplace(timeout_error(record_, this_turn->worker->fresh_now()));
-  }
+  void expire(Cell&) override { this->result_.emplace(timeout_error(record_, this_turn->worker->fresh_now())); }
   void probe(Cell& cell) override { probe_for_cycle(cell, this->number_); }
   void fail(Error error) override { this->result_.emplace(std::move(error)); }
 
@@ -176,41 +219,44 @@ class AskAwait final : public ResultAwaiter<reply_t<A, M>> {
   void over() noexcept {
     if (noted_ != nullptr) note_waiting_over(*std::exchange(noted_, nullptr), this->number_);
   }
-  Request<A, M> request_;
+  RequestFor<M, T> request_;
   Duration within_;
-  AskRecord record_;
   Cell* noted_ = nullptr;
 };
 
 /// Movable until it is awaited, so that when_all and pipe can take it.
-template <class A, class M>
+template <class M, class T>
 class [[nodiscard]] AskWithin {
  public:
-  AskWithin(Request<A, M> request, Duration within) : request_(std::move(request)), within_(within) {}
+  AskWithin(RequestFor<M, T> request, Duration within) : request_(std::move(request)), within_(within) {}
   AskWithin(AskWithin&&) noexcept = default;
-  AskAwait<A, M> operator co_await() && { return AskAwait<A, M>(std::move(request_), within_); }
-  using value_type = Result<reply_t<A, M>>;
+  AskAwait<M, T> operator co_await() && { return AskAwait<M, T>(std::move(request_), within_); }
+  using value_type = Result<T>;
 
  private:
-  Request<A, M> request_;
+  RequestFor<M, T> request_;
   Duration within_;
 };
 
 }  // namespace detail
 
-/// A request without its deadline: only `within` can be done with it.
-template <class A, class M>
+/// A request without its deadline: only `within` can be done with it. T is the answer to M.
+template <class M, class T>
 class [[nodiscard]] Ask {
  public:
-  explicit Ask(detail::Request<A, M> request) : request_(std::move(request)) {}
+  explicit Ask(detail::RequestFor<M, T> request) : request_(std::move(request)) {}
   Ask(Ask&&) noexcept = default;
-  [[nodiscard]] detail::AskWithin<A, M> within(Duration d) && {
-    return detail::AskWithin<A, M>(std::move(request_), d);
+  [[nodiscard]] detail::AskWithin<M, T> within(Duration d) && {
+    return detail::AskWithin<M, T>(std::move(request_), d);
   }
-  void operator co_await() && = delete;  // an ask always has a deadline: .within(500ms)
+  template <class Never = void>
+  auto operator co_await() && {
+    static_assert(!std::is_void_v<Never>, "an ask always has a deadline: co_await ref.ask<M>(...).within(500ms)");
+    return std::suspend_never{};
+  }
 
  private:
-  detail::Request<A, M> request_;
+  detail::RequestFor<M, T> request_;
 };
 
 }  // namespace v0

@@ -114,7 +114,7 @@ auto Context::blocking(F work) {
   if constexpr (detail::is_moved<F>) {
     return detail::Blocking(std::move(work).take());
   } else {
-    static_assert(detail::is_safe_in_await<F> || std::is_trivially_destructible_v<F>,
+    static_assert(detail::is_closure_safe_in_await<F>,
                   "g++ 12 would destroy this closure twice inside co_await: name it and pass backstage::moved(name)");
     return detail::Blocking<F>(std::move(work));
   }

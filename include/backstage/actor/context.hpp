@@ -50,7 +50,7 @@ class Context {
   /// A Ref to this actor: `cx.self(this)`.
   template <class A>
   [[nodiscard]] Ref<std::remove_const_t<A>> self(A* me);
-  /// The last step of the path: "collector-3".
+  /// The last step of the path: "collector-3", or "#7" of an unnamed actor.
   [[nodiscard]] std::string_view name() const;
   /// "/chronicle/broker/collector-3".
   [[nodiscard]] std::string path() const;
@@ -87,7 +87,8 @@ class Context {
 
   // ---- life
   /// Says how this actor fares: running, degraded, maintenance, idle, outage. Its supervisor, the subscribers of
-  /// runtime.events() and the service tree hear of it.
+  /// runtime.events() and the service tree hear of it. It overrules what the children make of the roll-up. While it
+  /// is being stopped it has no effect. Other words are the runtime's: throws Need (Errc::invalid).
   void status(Status status);
   /// Ends this actor in order, after what is being handled: its queue is drained (or dropped, as its policy says).
   void stop();
@@ -127,6 +128,7 @@ class Context {
   ~Context() = default;
   [[nodiscard]] detail::Cell& cell();
   [[nodiscard]] const detail::Cell& cell() const;
+  [[nodiscard]] std::string_view log_path() const;
 };
 
 }  // namespace v0

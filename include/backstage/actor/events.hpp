@@ -3,7 +3,8 @@
 //     auto subscription = runtime.events().subscribe([](const Event& event) { ... });   // called on runtime threads
 //     runtime.events().subscribe(ref);                                                  // or sent to handle(Event)
 //
-// Events of one actor come in order. A callback must be quick, must not throw, and may send but not block.
+// Events of one actor come in order. A callback must be quick, must not throw, and may send but not block. What a
+// callback itself brings about (the dead letter of a send of its own) is not told to that callback.
 // Stability: settling (v0).
 #pragma once
 
@@ -100,11 +101,17 @@ class Events {
   Events& operator=(const Events&) = delete;
 
   [[nodiscard]] Subscription subscribe(Callback callback);
-  /// Sends each event to `target` for as long as it lives (its mailbox bounds what waits).
+  /// Sends each event to `target` for as long as it lives. Its mailbox bounds what waits: what finds it full is
+  /// dropped, as its policy says.
   template <class A>
   void subscribe(Ref<A> target) {
     static_assert(Handles<A, Event>, "the subscriber needs  void handle(backstage::Event)");
-    keep(subscribe([target](const Event& event) { target.send(Event(event)); }));
+    keep(add([target](const Event& event) {
+      const Result<> sent = target.try_send(event);
+      if (sent) return true;
+      if (sent.error().is(Errc::full)) target.send(event);  // dropped and counted as its mailbox says
+      return sent.error().is(Errc::full);
+    }));
   }
 
   /// Whether anybody listens: what is costly to build need not be built.
@@ -112,6 +119,9 @@ class Events {
   void emit(const Event& event) noexcept;
 
  private:
+  /// A callback that says whether it wants to be called again.
+  using Listener = MoveFunction<bool(const Event&)>;
+  [[nodiscard]] Subscription add(Listener listener);
   void keep(Subscription subscription);
   std::shared_ptr<std::atomic<int>> listeners_;
   std::mutex mutex_;

@@ -9,6 +9,8 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -24,23 +26,21 @@ struct RefAccess;
 template <class A, class M>
 void send_message(Cell* cell, std::uint32_t generation, M&& message) {
   using Plain = std::remove_cvref_t<M>;
-  if (cell == nullptr) return;
+  if (cell == nullptr) return sent_to_nobody(plain_descriptor<A, Plain>);
   const Visit visit(cell);
-  if (visit.core() == nullptr) return;
-  auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(),
-                                                  plain_descriptor<A, Plain>, generation,
-                                                  std::forward<M>(message));
+  if (visit.core() == nullptr) return sent_to_nobody(plain_descriptor<A, Plain>);
+  auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(), plain_descriptor<A, Plain>,
+                                                  generation, std::forward<M>(message));
   count_sent(*visit.core(), visit.context());
   post(*visit.core(), visit.context(), *cell, block->head);
 }
 
 template <class A, class M, class... X>
 void send_new(Cell* cell, std::uint32_t generation, X&&... parts) {
-  if (cell == nullptr) return;
+  if (cell == nullptr) return sent_to_nobody(plain_descriptor<A, M>);
   const Visit visit(cell);
-  if (visit.core() == nullptr) return;
-  auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(),
-                                              plain_descriptor<A, M>, generation,
+  if (visit.core() == nullptr) return sent_to_nobody(plain_descriptor<A, M>);
+  auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation,
                                               M{unmoved(std::forward<X>(parts))...});
   count_sent(*visit.core(), visit.context());
   post(*visit.core(), visit.context(), *cell, block->head);
@@ -56,12 +56,18 @@ Result<> try_send_message(Cell* cell, std::uint32_t generation, M&& message) {
   if (visit.core() == nullptr) return admission_error(Admission::gone, type_name<A>());
   const Admission verdict = admission(*cell, generation, weight_of<Plain>(message));
   if (verdict != Admission::admitted) return admission_error(verdict, type_name<A>());
-  auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(),
-                                                  plain_descriptor<A, Plain>, generation,
-                                                  std::forward<M>(message));
-  count_sent(*visit.core(), visit.context());
-  post(*visit.core(), visit.context(), *cell, block->head);
-  return {};
+  auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(), plain_descriptor<A, Plain>,
+                                                  generation, std::forward<M>(message));
+  const Admission entered = try_post(*visit.core(), visit.context(), *cell, block->head);
+  if (entered == Admission::admitted) return {};
+  // Somebody else took the room meanwhile, on another thread. The message goes back where it was moved from.
+  if constexpr (!std::is_lvalue_reference_v<M> && !std::is_const_v<M> && std::is_nothrow_move_constructible_v<M>) {
+    std::destroy_at(&message);
+    std::construct_at(&message, std::move(block->message));
+  }
+  block->message.~Plain();
+  free_envelope(*visit.core(), visit.context(), block->head);
+  return admission_error(entered, type_name<A>());
 }
 
 template <class M>
@@ -109,8 +115,9 @@ class Ref {
   /// Sends when there is room, first come first served: `co_await ref.send_wait(moved(m)).within(1s)`.
   template <class M>
   [[nodiscard]] auto send_wait(M&& message) const {
-    static_assert(detail::is_safe_in_await<M>,
-                  "g++ 12 would destroy this argument twice inside co_await: name it and pass backstage::moved(name)");
+    static_assert(
+        detail::is_safe_in_await<M>,
+        "g++ 12 would destroy this argument twice inside co_await: name it and pass backstage::moved(name)");
     using Plain = std::remove_cvref_t<decltype(detail::unmoved(std::forward<M>(message)))>;
     static_assert(Handles<A, Plain>, "this actor has no handle() for exactly that message type");
     detail::check_message<Plain>();
@@ -118,13 +125,14 @@ class Ref {
   }
   /// Asks with a message built in place: `co_await ref.ask<Get>("key").within(1s)`.
   template <class M, class... X>
-  [[nodiscard]] Ask<A, M> ask(X&&... parts) const {
-    static_assert((detail::is_safe_in_await<X> && ...),
-                  "g++ 12 would destroy this argument twice inside co_await: name it and pass backstage::moved(name)");
+  [[nodiscard]] auto ask(X&&... parts) const {
+    static_assert(
+        (detail::is_safe_in_await<X> && ...),
+        "g++ 12 would destroy this argument twice inside co_await: name it and pass backstage::moved(name)");
     static_assert(sizeof(A) > 0, "ask() needs the actor's definition");
     static_assert(Handles<A, M>, "this actor has no handle() for exactly that message type");
     detail::check_message<M>();
-    return Ask<A, M>(detail::Request<A, M>(cell_, generation_, std::forward<X>(parts)...));
+    return Ask<M, reply_t<A, M>>(detail::Request<A, M>(cell_, generation_, std::forward<X>(parts)...));
   }
   /// Hands a request on: whoever asked gets the answer from A, under the same deadline.
   template <class M, class T>
@@ -133,7 +141,7 @@ class Ref {
     static_assert(sizeof(A) > 0, "forward() needs the actor's definition");
     static_assert(Handles<A, Plain>, "this actor has no handle() for exactly that message type");
     static_assert(std::same_as<reply_t<A, Plain>, T>, "the actor's answer to that message has another type");
-    detail::forward_message<A, Plain, T>(cell_, generation_, std::forward<M>(message), std::move(reply));
+    detail::forward_message<A, Plain>(cell_, generation_, std::forward<M>(message), std::move(reply));
   }
 
   explicit operator bool() const noexcept { return cell_ != nullptr; }
@@ -173,25 +181,70 @@ struct Signature<R(M)> {
   using message = M;
   using reply = R;
 };
+
+/// What a protocol needs to know of one message: how to send it, how to ask with it.
+template <class M>
+struct ProtocolEntry {
+  void (*send)(Cell*, std::uint32_t, M&&);
+  const MessageDescriptor* ask;  // null for void(M), which may only be sent
+};
+template <class A, class F>
+constexpr auto entry_for() {
+  using M = typename Signature<F>::message;
+  using R = typename Signature<F>::reply;
+  static_assert(Handles<A, M>, "this actor has no handle() for exactly a message type of the protocol");
+  if constexpr (!Handles<A, M>) {
+    return ProtocolEntry<M>{nullptr, nullptr};
+  } else if constexpr (std::is_void_v<R>) {
+    return ProtocolEntry<M>{&send_message<A, M>, nullptr};
+  } else {
+    static_assert(std::same_as<reply_t<A, M>, R>, "the actor's answer to a message of the protocol has another type");
+    return ProtocolEntry<M>{&send_message<A, M>, &ask_descriptor<A, M>};
+  }
+}
+
+/// The R of the first R(M) in F with that M; void when there is none.
+template <class M, class... F>
+struct AnswerTo : std::type_identity<void> {};
+template <class M, class First, class... F>
+struct AnswerTo<M, First, F...>
+    : std::conditional_t<std::same_as<M, typename Signature<First>::message>,
+                         std::type_identity<typename Signature<First>::reply>, AnswerTo<M, F...>> {};
 }  // namespace detail
 
 /// Know the messages, not the receiver: `To<void(Reading), std::int64_t(Balance)> out;`, made from any Ref that fits.
-/// `void(M)` may be sent, `R(M)` may also be asked with the answer R.
+/// `void(M)` may be sent; `R(M)` may also be asked: `co_await out.ask<Balance>().within(1s)` yields a Result<R>.
 template <class... F>
 class To {
  public:
   To() = default;
+  /// Checked in the body, as everywhere: what holds a To may be declared before the actor is defined.
   template <class A>
-    requires(Handles<A, typename detail::Signature<F>::message> && ...)
   To(const Ref<A>& ref)  // NOLINT(google-explicit-constructor)
       : cell_(detail::RefAccess::cell(ref)), generation_(detail::RefAccess::generation(ref)), table_(&table_for<A>) {}
 
   template <class M>
-    requires(std::same_as<std::remove_cvref_t<M>, typename detail::Signature<F>::message> || ...)
   void send(M&& message) const {
-    if (table_ == nullptr) return;
     using Plain = std::remove_cvref_t<M>;
-    std::get<Sender<Plain>>(table_->senders)(cell_, generation_, Plain(std::forward<M>(message)));
+    static_assert(lists<Plain>, "the protocol does not list exactly that message type");
+    if constexpr (lists<Plain>) {
+      // A To that nobody filled has no table: nothing is known of a receiver.
+      if (table_ == nullptr) return;
+      std::get<detail::ProtocolEntry<Plain>>(*table_).send(cell_, generation_, Plain(std::forward<M>(message)));
+    }
+  }
+  template <class M, class... X>
+  [[nodiscard]] auto ask(X&&... parts) const {
+    static_assert(
+        (detail::is_safe_in_await<X> && ...),
+        "g++ 12 would destroy this argument twice inside co_await: name it and pass backstage::moved(name)");
+    using R = typename detail::AnswerTo<M, F...>::type;
+    static_assert(!std::is_void_v<R>, "the protocol lists no answer to exactly that message type: R(M) may be asked");
+    const detail::MessageDescriptor* descriptor = nullptr;
+    if constexpr (lists<M>) {
+      if (table_ != nullptr) descriptor = std::get<detail::ProtocolEntry<M>>(*table_).ask;
+    }
+    return Ask<M, R>(detail::RequestFor<M, R>(descriptor, cell_, generation_, std::forward<X>(parts)...));
   }
   explicit operator bool() const noexcept { return cell_ != nullptr; }
   friend bool operator==(const To& a, const To& b) noexcept {
@@ -200,13 +253,10 @@ class To {
 
  private:
   template <class M>
-  using Sender = void (*)(detail::Cell*, std::uint32_t, M&&);
-  struct Table {
-    std::tuple<Sender<typename detail::Signature<F>::message>...> senders;
-  };
+  static constexpr bool lists = (std::same_as<M, typename detail::Signature<F>::message> || ... || false);
+  using Table = std::tuple<detail::ProtocolEntry<typename detail::Signature<F>::message>...>;
   template <class A>
-  static constexpr Table table_for{
-      {&detail::send_message<A, typename detail::Signature<F>::message>...}};
+  static constexpr Table table_for{detail::entry_for<A, F>()...};
 
   detail::Cell* cell_ = nullptr;
   std::uint32_t generation_ = 0;
@@ -226,6 +276,7 @@ template <class A>
 struct std::hash<backstage::Ref<A>> {
   std::size_t operator()(const backstage::Ref<A>& ref) const noexcept {
     const auto cell = reinterpret_cast<std::uintptr_t>(backstage::detail::RefAccess::cell(ref));
-    return std::hash<std::uintptr_t>{}(cell) ^ (static_cast<std::size_t>(backstage::detail::RefAccess::generation(ref)) << 32U);
+    return std::hash<std::uintptr_t>{}(cell) ^
+           (static_cast<std::size_t>(backstage::detail::RefAccess::generation(ref)) << 32U);
   }
 };

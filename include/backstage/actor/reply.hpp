@@ -58,12 +58,14 @@ struct ReplyPort {
         outside(std::move(other.outside)),
         generation(other.generation),
         number(other.number),
+        is_noted(other.is_noted),
         deadline(other.deadline) {}
   ReplyPort& operator=(ReplyPort&& other) noexcept {
     cell = std::exchange(other.cell, nullptr);
     outside = std::move(other.outside);
     generation = other.generation;
     number = other.number;
+    is_noted = other.is_noted;
     deadline = other.deadline;
     return *this;
   }
@@ -73,8 +75,17 @@ struct ReplyPort {
   std::shared_ptr<OutsideAsk> outside;
   std::uint32_t generation = 0;
   std::uint32_t number = 0;
+  bool is_noted = false;  // the asker's cell says by waits_number whether this ask is still waited for
   Instant deadline = Instant::never();
 };
+/// Whether the asker is known to wait no longer: it was told of a circle, was cancelled, or has ended.
+[[nodiscard]] inline bool is_given_up(const ReplyPort& port) noexcept {
+  // relaxed: a stale look handles a request that nobody waits for, which a slower asker would have got, too.
+  return port.is_noted && (port.cell->waits_number.load(std::memory_order_relaxed) != port.number ||
+                           port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation);
+}
+/// A request that was taken out of the mailbox and is not handled: counted as expired instead.
+void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept;
 
 /// An answer on its way through the asker's lane.
 template <class T>
@@ -176,7 +187,9 @@ class Reply {
   friend struct detail::ReplyAccess;
   explicit Reply(detail::ReplyPort port) noexcept : port_(std::move(port)) {}
   void drop() noexcept {
-    if (port_) detail::answer<T>(std::move(port_), Error(Errc::dropped, "the request was dropped unanswered").and_may_have_run());
+    if (port_)
+      detail::answer<T>(std::move(port_),
+                        Error(Errc::dropped, "the request was dropped unanswered").and_may_have_run());
   }
   detail::ReplyPort port_;
 };

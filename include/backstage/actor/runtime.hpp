@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,9 @@ struct RuntimeOptions {
   unsigned blocking_threads = 16;
   std::size_t blocking_queue = 1'024;
   /// Null: the real one.
-  std::shared_ptr<Environment> environment;
+  std::shared_ptr<Environment> environment{};
   /// Where log lines go; null: standard error, human-readable.
-  std::shared_ptr<LogSink> log_sink;
+  std::shared_ptr<LogSink> log_sink{};
   Level log_level = Level::info;
   /// Name of the root in paths and the tree.
   std::string name = "";
@@ -44,7 +45,7 @@ struct RuntimeOptions {
 
 /// An actor whose thread was not given back when the runtime had to stop.
 struct StuckActor {
-  std::string path;
+  std::string path;          ///< "/" when the thread is the blocking pool's, or cannot be told
   std::string_view message;  ///< the type of the message it is in
 };
 
@@ -87,8 +88,7 @@ template <class A, class M>
 class [[nodiscard]] OutsideRequest {
  public:
   using T = reply_t<A, M>;
-  OutsideRequest(Runtime& runtime, detail::Request<A, M> request)
-      : runtime_(runtime), request_(std::move(request)) {}
+  OutsideRequest(Runtime& runtime, detail::Request<A, M> request) : runtime_(runtime), request_(std::move(request)) {}
   /// Blocks this thread until the answer or the deadline. Inside an actor: Errc::invalid (use co_await ref.ask).
   Result<T> within(Duration d) &&;
   /// Does not block: poll() the answer, or be notified.
@@ -121,9 +121,9 @@ class Runtime {
   template <class M, class A, class... X>
   [[nodiscard]] OutsideRequest<A, M> ask(const Ref<A>& actor, X&&... parts) {
     static_assert(Handles<A, M>, "this actor has no handle() for exactly that message type");
-    return OutsideRequest<A, M>(*this, detail::Request<A, M>(detail::RefAccess::cell(actor),
-                                                             detail::RefAccess::generation(actor),
-                                                             std::forward<X>(parts)...));
+    return OutsideRequest<A, M>(
+        *this, detail::Request<A, M>(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor),
+                                     std::forward<X>(parts)...));
   }
 
   /// Ends one actor in order; returns at once.
@@ -134,7 +134,8 @@ class Runtime {
 
   /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
   /// one second; an error names the actors whose threads were not given back (their memory is then leaked, not freed
-  /// under them). Later calls return the first one's result.
+  /// under them). Calls beside the first wait for it; they, and later ones, return its result. From within an actor of
+  /// this runtime: Errc::invalid.
   Result<> shutdown(Duration within = default_shutdown_within);
   [[nodiscard]] const std::vector<StuckActor>& stuck() const noexcept;
   /// True after a child of the root failed for good.
@@ -164,8 +165,10 @@ class Runtime {
   void wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)(detail::OutsideAsk&),
                   void (*block)(detail::OutsideAsk&, Duration));
   [[nodiscard]] bool called_inside() const noexcept;
+  void stop_all(Duration within);
 
   detail::Core* core_;
+  std::mutex shutdown_mutex_;  // held by the one shutdown
 };
 
 template <class A, class M>
@@ -181,7 +184,8 @@ PendingAnswer<reply_t<A, M>> OutsideRequest<A, M>::polled_within(Duration d) && 
 template <class A, class M>
 Result<reply_t<A, M>> OutsideRequest<A, M>::within(Duration d) && {
   if (runtime_.called_inside()) {
-    return Error(Errc::invalid, "runtime.ask blocks its thread: inside an actor use co_await ref.ask<...>().within(...)");
+    return Error(Errc::invalid,
+                 "runtime.ask blocks its thread: inside an actor use co_await ref.ask<...>().within(...)");
   }
   const Clock& clock = runtime_.environment().clock();
   detail::AskRecord record;

@@ -15,6 +15,8 @@ inline namespace v0 {
 namespace detail {
 
 enum class Enqueued : std::uint8_t { sent, waiting };
+/// The asker of a forwarded request waits for `target` from now on: a circle of waiting actors may run through it.
+void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generation);
 /// Sends `envelope` if there is room, else keeps it until there is. The completion (a ReplyNode<void>) goes to the
 /// awaiter `number` of `sender`. Counts the message as sent when it enters the mailbox.
 Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number);
@@ -34,14 +36,9 @@ void forward_message(Cell* cell, std::uint32_t generation, M message, Reply<repl
     answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
     return;
   }
-  // A circle of waiting actors may run through a forwarded request: the asker now waits for this actor.
-  if (port.cell != nullptr && port.cell->waits_number.load(std::memory_order_relaxed) == port.number) {
-    port.cell->waits_generation.store(generation, std::memory_order_relaxed);
-    port.cell->waits_for.store(cell, std::memory_order_relaxed);
-  }
-  auto* const block = build<AskEnvelope<M, T>>(*visit.core(), visit.context(),
-                                               ask_descriptor<A, M>, generation, std::move(port),
-                                               std::move(message));
+  note_forwarded(port, *cell, generation);
+  auto* const block = build<AskEnvelope<M, T>>(*visit.core(), visit.context(), ask_descriptor<A, M>, generation,
+                                               std::move(port), std::move(message));
   count_sent(*visit.core(), visit.context());
   post(*visit.core(), visit.context(), *cell, block->head);
 }
@@ -68,10 +65,10 @@ class SendWaitAwait final : public ResultAwaiter<void> {
       return false;
     }
     Root* const root = static_cast<Root*>(this_turn->root);
-    const Instant deadline = std::min(this_turn->worker->fresh_now() + within_,
-                                      root != nullptr ? root->deadline : Instant::never());
-    auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(),
-                                                plain_descriptor<A, M>, generation_, std::move(message_));
+    const Instant deadline =
+        std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
+    auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
+                                                std::move(message_));
     enlist(cell, handle, deadline);
     if (send_or_wait(*target_, block->head, cell, number_) == Enqueued::sent) {
       delist();

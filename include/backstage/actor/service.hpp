@@ -18,15 +18,17 @@ inline namespace v0 {
 struct Service {
   std::string name;
   std::string type;
-  Status status = Status::starting;      ///< as the actor says
-  Status rolled_up = Status::starting;   ///< the gravest of its own and its children's
+  Status status = Status::starting;  ///< as the actor says
+  /// The gravest of its own and its children's, unless the actor states its own by cx.status(). A child that failed
+  /// and waits for its restart counts as outage; one that ended normally does not count.
+  Status rolled_up = Status::starting;
   std::uint32_t incarnation = 0;
-  Duration uptime{0};                    ///< of this incarnation
-  std::uint32_t mailbox = 0;             ///< messages that wait
-  std::uint64_t handled = 0;             ///< messages handled since the place was made
-  bool responding = true;                ///< false: did not answer in time (busy with one message)
+  Duration uptime{0};         ///< of this incarnation
+  std::uint32_t mailbox = 0;  ///< messages that wait
+  std::uint64_t handled = 0;  ///< messages handled since the place was made
+  bool responding = true;     ///< false: did not answer in time (busy with one message)
   std::string last_error;
-  std::vector<Service> children;         ///< in start order
+  std::vector<Service> children;  ///< in start order
 };
 
 class ServiceTree {

@@ -189,18 +189,23 @@ Envelope* make_eol(Cell& child, CoreFace& core, WorkerContext* context, std::uin
   try {
     std::unique_ptr<A> state;
     if constexpr (std::is_move_constructible_v<A>) {
-      if (child.constructed) state = std::make_unique<A>(std::move(child.actor<A>()));
+      try {
+        if (child.constructed) state = std::make_unique<A>(std::move(child.actor<A>()));
+      } catch (...) {
+        // Its move constructor failed: the end comes without the state, but it comes.
+      }
     }
-    auto* const block = build<PlainEnvelope<Eol<A>>>(
-        core, context, system_descriptor<P, Eol<A>>, generation,
-        Eol<A>{std::string(child.name()), std::move(result), std::move(state), child.incarnation});
+    auto* const block =
+        build<PlainEnvelope<Eol<A>>>(core, context, system_descriptor<P, Eol<A>>, generation,
+                                     Eol<A>{child.step(), std::move(result), std::move(state), child.incarnation});
     return &block->head;
   } catch (...) {
     return nullptr;
   }
 }
 
-/// Starts the child in the running cell's name (or, from outside, the root's).
+/// Starts the child in the running cell's name (or, from outside, the root's). The Ref to it is made with its
+/// place_generation: the child may run, and end, on another worker before this returns.
 [[nodiscard]] Cell& start_child(Cell& parent, Body& body, ReplyPort started);
 [[nodiscard]] SlabPool& pool_of(Cell& parent) noexcept;
 void check_name(std::string_view name);
@@ -218,19 +223,35 @@ class [[nodiscard]] Child {
   Child(Child&&) noexcept = default;
   Child& operator=(Child&&) noexcept = default;
 
-  Child restart(Restart when) && { return own([&](auto& p) { p.restart = when; }); }
+  Child restart(Restart when) && {
+    return own([&](auto& p) { p.restart = when; });
+  }
   /// The wait before a restart doubles from `first` to `most`, each spread by 20 % up or down.
-  Child backoff(Duration first, Duration most) && { return own([&](auto& p) { p.backoff = {first, most}; }); }
+  Child backoff(Duration first, Duration most) && {
+    return own([&](auto& p) { p.backoff = {first, most}; });
+  }
   Child at_most(std::uint32_t restarts, Per window) && {
     return own([&](auto& p) { p.intensity = {restarts, window.window}; });
   }
-  Child at_most(Intensity limit) && { return own([&](auto& p) { p.intensity = limit; }); }
-  Child mailbox(Mailbox kind) && { return own([&](auto& p) { p.mailbox = kind; }); }
-  Child start_within(Duration d) && { return own([&](auto& p) { p.start_within = d; }); }
-  Child stop_within(Duration d) && { return own([&](auto& p) { p.stop_within = d; }); }
-  Child on_stop(OnStop what) && { return own([&](auto& p) { p.on_stop = what; }); }
+  Child at_most(Intensity limit) && {
+    return own([&](auto& p) { p.intensity = limit; });
+  }
+  Child mailbox(Mailbox kind) && {
+    return own([&](auto& p) { p.mailbox = kind; });
+  }
+  Child start_within(Duration d) && {
+    return own([&](auto& p) { p.start_within = d; });
+  }
+  Child stop_within(Duration d) && {
+    return own([&](auto& p) { p.stop_within = d; });
+  }
+  Child on_stop(OnStop what) && {
+    return own([&](auto& p) { p.on_stop = what; });
+  }
   /// How many Interleaved handlers may wait at a time.
-  Child interleaved(std::uint32_t most) && { return own([&](auto& p) { p.interleaved = most == 0 ? 1 : most; }); }
+  Child interleaved(std::uint32_t most) && {
+    return own([&](auto& p) { p.interleaved = most == 0 ? 1 : most; });
+  }
   /// Eol<A> is sent to `target` when the child is gone for good.
   template <class P>
   Child on_end(Ref<P> target) && {
@@ -281,8 +302,9 @@ template <class A, class... X>
   static_assert(detail::check_actor<A>());
   static_assert((std::is_copy_constructible_v<std::decay_t<X>> && ...),
                 "arguments are kept for restarts: copyable values");
-  static_assert(std::is_constructible_v<A, const std::decay_t<X>&...>,
-                "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
+  static_assert(
+      std::is_constructible_v<A, const std::decay_t<X>&...>,
+      "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
   auto kept = std::make_unique<std::tuple<std::decay_t<X>...>>(std::forward<X>(arguments)...);
   return Child<A>(std::string(name),
                   [k = std::move(kept)](SlabPool& pool, std::string_view n, const ChildPolicy* policy) {
@@ -295,22 +317,23 @@ Ref<A> Context::spawn(std::string_view name, X&&... arguments) {
   static_assert(detail::check_actor<A>());
   static_assert((std::is_copy_constructible_v<std::decay_t<X>> && ...),
                 "arguments are kept for restarts: copyable values");
-  static_assert(std::is_constructible_v<A, const std::decay_t<X>&...>,
-                "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
+  static_assert(
+      std::is_constructible_v<A, const std::decay_t<X>&...>,
+      "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
   detail::Cell& me = cell();
   detail::check_name(name);
   detail::Body* const body =
       detail::make_body<A>(detail::pool_of(me), name, std::tuple<std::decay_t<X>...>(std::forward<X>(arguments)...),
                            &detail::default_policy);
   detail::Cell& started = detail::start_child(me, *body, {});
-  return detail::RefAccess::make<A>(&started, started.generation());
+  return detail::RefAccess::make<A>(&started, started.place_generation);
 }
 
 template <class A>
 Ref<A> Context::spawn(Child<A> spec) {
   detail::Cell& me = cell();
   detail::Cell& started = detail::start_child(me, std::move(spec).build(detail::pool_of(me)), {});
-  return detail::RefAccess::make<A>(&started, started.generation());
+  return detail::RefAccess::make<A>(&started, started.place_generation);
 }
 
 namespace detail {
@@ -318,8 +341,8 @@ namespace detail {
 [[nodiscard]] Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::string_view name,
                                                                  const void* type_id, std::string_view type);
 [[nodiscard]] const Cell& parent_of(const Cell& me) noexcept;
-[[nodiscard]] Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name, const void* type_id,
-                                                               std::string_view type);
+[[nodiscard]] Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name,
+                                                               const void* type_id, std::string_view type);
 void stop_cell(Cell* cell, std::uint32_t generation) noexcept;
 
 template <class A>
@@ -334,7 +357,7 @@ class StartAwait final : public ResultAwaiter<void> {
     Body& body = std::move(spec_).build(pool_of(me));
     enlist(me, handle, deadline);
     Cell& started = start_child(me, body, ReplyPort(&me, me.generation(), number_, deadline));
-    started_ = RefAccess::make<A>(&started, started.generation());
+    started_ = RefAccess::make<A>(&started, started.place_generation);
   }
   Result<Ref<A>> await_resume() {
     if (!result_->has_value()) return result_->error();
@@ -342,8 +365,8 @@ class StartAwait final : public ResultAwaiter<void> {
   }
   void expire(Cell&) override {
     stop_cell(RefAccess::cell(started_), RefAccess::generation(started_));
-    result_.emplace(Error(Errc::timeout, "'" + name_ + "' (" + std::string(type_name<A>()) + ") did not start within " +
-                                             to_string(within_)));
+    result_.emplace(Error(Errc::timeout, "'" + name_ + "' (" + std::string(type_name<A>()) +
+                                             ") did not start within " + to_string(within_)));
   }
 
  private:

@@ -1,17 +1,24 @@
 #include <iostream>
 
-#include "backstage/base/result.hpp"
+#include "backstage/backstage.hpp"
 
-namespace {
+using namespace std::chrono_literals;
 
-backstage::Result<int> half(int number) {
-  if (number % 2 != 0) return backstage::Error{"an odd number has no half"};
-  return number / 2;
-}
+struct Withdraw {
+  int cents;
+};
 
-}  // namespace
+struct Account {
+  backstage::Result<int> handle(Withdraw w) {
+    if (w.cents > cents) return backstage::Error{"insufficient funds"};
+    return cents -= w.cents;
+  }
+  int cents = 100;
+};
 
 int main() {
-  std::cout << half(42).value() << ' ' << half(7).error().describe() << '\n';
-  return half(42).value() == 21 && !half(7).has_value() ? 0 : 1;
+  backstage::Runtime runtime;
+  backstage::Ref<Account> account = runtime.spawn<Account>("account");
+  std::cout << runtime.ask<Withdraw>(account, 70).within(1s).value() << " cents left\n";
+  std::cout << runtime.ask<Withdraw>(account, 70).within(1s).error().describe() << '\n';
 }

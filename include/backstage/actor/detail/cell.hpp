@@ -58,12 +58,16 @@ struct Failure {
   Failure* next_free = nullptr;
   Stage stage = Stage::handler;
   Need::Kind need = Need::Kind::fail;
+  Errc code = Errc::failed;
   Duration restart_after{0};
-  std::string_view message;         // static: the message type that was being handled, or empty
-  char type[48] = {};               // of what was thrown: "std::runtime_error", "unknown"
-  char text[text_bytes] = {};       // cut to fit
+  std::string_view message;    // static: the message type that was being handled, or empty
+  char type[48] = {};          // of what was thrown: "std::runtime_error", "unknown"
+  char text[text_bytes] = {};  // cut to fit
 
+  /// "std::runtime_error: no route (in Reading)".
   [[nodiscard]] Error error() const;
+  /// Without the place: what a hook itself said.
+  [[nodiscard]] Error own_error() const;
 };
 
 /// How an actor type is built and run. One constant per type.
@@ -73,7 +77,7 @@ struct ActorOps {
   bool has_loop = false;
   bool has_init = false;
   bool has_terminating = false;
-  void (*construct)(Cell&) = nullptr;             ///< may throw what the constructor throws
+  void (*construct)(Cell&) = nullptr;  ///< may throw what the constructor throws
   void (*destroy)(Cell&) noexcept = nullptr;
   Handled (*init)(Cell&) = nullptr;
   Handled (*loop)(Cell&) = nullptr;
@@ -83,12 +87,12 @@ struct ActorOps {
 /// In front of each actor's memory: what is kept over its incarnations.
 struct Body {
   const ActorOps* ops = nullptr;
-  const ChildPolicy* policy = nullptr;     // the shared default, or one of its own
-  void* actor = nullptr;                   // the actor's storage
+  const ChildPolicy* policy = nullptr;                   // the shared default, or one of its own
+  void* actor = nullptr;                                 // the actor's storage
   void (*release)(Body&, SlabPool&) noexcept = nullptr;  // destroys arguments and frees the block
   std::uint32_t block_bytes = 0;
   std::uint32_t name_bytes = 0;
-  const char* name = nullptr;              // in the same block
+  const char* name = nullptr;  // in the same block
 };
 
 /// Why a root coroutine runs.
@@ -115,10 +119,10 @@ struct Root {
 /// Something that a coroutine of this actor waits for. Lives in the coroutine's frame; destroying the frame takes
 /// it back. Found by its number, so that no pointer into a frame ever leaves the actor.
 struct Awaiter {
-  virtual void complete(LaneNode&) {}       ///< the completion with our number came
-  virtual void expire(Cell&) {}             ///< the deadline passed
-  virtual void probe(Cell&) {}              ///< probe_at passed
-  virtual void fail(Error) {}               ///< the wait is over for another reason (a circle)
+  virtual void complete(LaneNode&) {}  ///< the completion with our number came
+  virtual void expire(Cell&) {}        ///< the deadline passed
+  virtual void probe(Cell&) {}         ///< probe_at passed
+  virtual void fail(Error) {}          ///< the wait is over for another reason (a circle)
 
   void enlist(Cell& cell, std::coroutine_handle<> handle, Instant until);
   void delist() noexcept;
@@ -147,28 +151,31 @@ enum class Phase : std::uint8_t {
   starting,      ///< spawned, not yet constructed
   initializing,  ///< the init hook is under way
   running,
-  draining,      ///< told to stop: handles what is queued
-  ending,        ///< children are being stopped
-  terminating,   ///< the terminating hook is under way
-  ended,         ///< the incarnation is over, the supervisor decides
-  kept,          ///< ended because its parent failed: the place waits for the parent's next init
-  closing,       ///< over for good
+  draining,     ///< told to stop: handles what is queued
+  ending,       ///< children are being stopped
+  terminating,  ///< the terminating hook is under way
+  ended,        ///< the incarnation is over, the supervisor decides
+  kept,         ///< ended because its parent failed: the place waits for the parent's next init
+  closing,      ///< over for good
 };
 
 /// Bits of Cell::signals. Set by anybody, cleared by the owner.
 namespace signal {
-inline constexpr std::uint32_t parked = 1U << 0;   // suspended or not accepting: who clears it schedules the cell
-inline constexpr std::uint32_t start = 1U << 1;    // begin an incarnation
-inline constexpr std::uint32_t stop = 1U << 2;     // end in order
-inline constexpr std::uint32_t keep = 1U << 3;     // end, but keep the place
-inline constexpr std::uint32_t close = 1U << 4;    // over for good
-inline constexpr std::uint32_t yield = 1U << 5;    // a coroutine gave way
+inline constexpr std::uint32_t parked = 1U << 0;      // suspended or not accepting: who clears it schedules the cell
+inline constexpr std::uint32_t start = 1U << 1;       // begin an incarnation
+inline constexpr std::uint32_t stop = 1U << 2;        // end in order
+inline constexpr std::uint32_t keep = 1U << 3;        // end, but keep the place
+inline constexpr std::uint32_t close = 1U << 4;       // over for good
+inline constexpr std::uint32_t yield = 1U << 5;       // a coroutine gave way
 inline constexpr std::uint32_t side_queue = 1U << 6;  // the locked mailbox holds something
-inline constexpr std::uint32_t room = 1U << 7;     // somebody waits for room in the mailbox
-inline constexpr std::uint32_t kill = 1U << 8;     // end now: nothing is drained
-inline constexpr std::uint32_t alive = 1U << 9;    // the place is somebody's: without it only the mailbox may be touched
+inline constexpr std::uint32_t room = 1U << 7;        // somebody waits for room in the mailbox
+inline constexpr std::uint32_t kill = 1U << 8;        // end now: nothing is drained
+inline constexpr std::uint32_t alive = 1U
+                                       << 9;  // the place is somebody's: without it only the mailbox may be touched
 inline constexpr std::uint32_t expired = 1U << 10;  // the stop deadline passed
-inline constexpr std::uint32_t commands = start | stop | keep | close | yield | kill | expired;
+inline constexpr std::uint32_t decided = 1U
+                                         << 11;  // the parent has seen our end: an order that came meanwhile may act
+inline constexpr std::uint32_t commands = start | stop | keep | close | yield | kill | expired | decided;
 }  // namespace signal
 
 /// Bits of Cell::gate, below the generation.
@@ -181,50 +188,56 @@ inline constexpr unsigned bits = 3;
 class alignas(64) Cell final : public Context, public Runnable {
  public:
   // ---- first line: what a send touches
-  MessageList<Envelope> mailbox;               // [any]
-  Lane<LaneNode> lane;                         // [any]
-  std::atomic<std::uint32_t> signals{0};       // [any]
-  std::atomic<std::uint32_t> gate{0};          // [any] generation << 3 | gate bits
+  MessageList<Envelope> mailbox;          // [any]
+  Lane<LaneNode> lane;                    // [any]
+  std::atomic<std::uint32_t> signals{0};  // [any]
+  std::atomic<std::uint32_t> gate{0};     // [any] generation << 3 | gate bits
   Body* body = nullptr;
   Extras* extras = nullptr;
 
   // ---- second line
-  Cell* parent = nullptr;                      // constant for a generation
-  Cell* previous_sibling = nullptr;            // [parent]
-  Cell* next_sibling = nullptr;                // [parent]
-  Root* turn_root = nullptr;                   // the coroutine that keeps the turn, or null
+  Cell* parent = nullptr;            // constant for a generation
+  Cell* previous_sibling = nullptr;  // [parent]
+  Cell* next_sibling = nullptr;      // [parent]
+  Root* turn_root = nullptr;         // the coroutine that keeps the turn, or null
   Awaiter* awaiters = nullptr;
   Failure* failure = nullptr;
-  LaneNode* lane_rest = nullptr;               // taken from the lane, not yet run
+  LaneNode* lane_rest = nullptr;  // taken from the lane, not yet run
   EndNotice end_notice{};
-  std::atomic<SideBox*> side{nullptr};         // [any] of a mailbox with a lock, or with waiting senders; sticky
+  std::atomic<SideBox*> side{nullptr};  // [any] of a mailbox with a lock, or with waiting senders; sticky
   std::uint64_t unnamed_number = 0;
-  std::uint32_t bound = Mailbox::no_limit;     // [any, constant] messages
+  Instant began{};                          // when this incarnation was begun, then when its init ended
+  std::uint32_t bound = Mailbox::no_limit;  // [any, constant] messages
   std::uint32_t incarnation = 0;
+  std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
   std::uint32_t last_await = 0;
-  bool drops_newest = false;                   // [any, constant] what a full list mailbox does
+  bool drops_newest = false;  // [any, constant] what a full list mailbox does
   Phase phase = Phase::vacant;
   std::uint8_t scheduling_group = 0;
   std::atomic<Status> status{Status::stopped};  // [any]
   bool init_succeeded = false;
   bool constructed = false;
-  bool failed = false;                         // how the incarnation ended
+  bool failed = false;         // how the incarnation ended
+  bool by_wish = false;        // it threw Need::stop
+  bool killed = false;         // everything below ends at once, too
+  bool stop_at_start = false;  // a kept place was told to stop: it closes when it would be begun
+  bool status_stated = false;  // the actor said how it fares: its children do not overrule it
   bool stop_ordered = false;
   bool keep_place = false;
   bool draining_waits = false;
-  bool quiet = false;                          // [parent] kept: nothing left to stop
-  std::uint16_t interleaved = 0;               // roots of that kind
-  std::uint16_t ready = 0;                     // awaiters that wait for the turn
+  bool quiet = false;             // [parent] kept: nothing left to stop
+  std::uint16_t interleaved = 0;  // roots of that kind
+  std::uint16_t ready = 0;        // awaiters that wait for the turn
 
   // ---- read by others while this actor waits (cycles, reports of timeouts)
-  std::atomic<Cell*> waits_for{nullptr};               // [any] whom the turn's ask stands with
-  std::atomic<std::uint32_t> waits_generation{0};      // [any]
-  std::atomic<std::uint32_t> waits_number{0};          // [any]
-  std::atomic<std::int64_t> request_began{0};          // [any] when the request now being handled was begun
-  std::atomic<std::uint64_t> handled{0};               // [any]
+  std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
+  std::atomic<std::uint32_t> waits_generation{0};  // [any]
+  std::atomic<std::uint32_t> waits_number{0};      // [any]
+  std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
+  std::atomic<std::uint64_t> handled{0};           // [any]
 
-  std::atomic<std::uint32_t> notices_posted{0};        // own turn writes; the parent answers with notices_seen
-  std::atomic<std::uint32_t> notices_seen{0};          // [parent] writes: until equal, the place is the parent's
+  std::atomic<std::uint32_t> notices_posted{0};  // own turn writes; the parent answers with notices_seen
+  std::atomic<std::uint32_t> notices_seen{0};    // [parent] writes: until equal, the place is the parent's
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {
@@ -240,6 +253,8 @@ class alignas(64) Cell final : public Context, public Runnable {
     return body != nullptr ? std::string_view(body->name, body->name_bytes) : std::string_view();
   }
   [[nodiscard]] std::string full_path() const;
+  /// The last step of the path: its name, or "#3" when it has none.
+  [[nodiscard]] std::string step() const;
   [[nodiscard]] Core& core() const noexcept;
   [[nodiscard]] Extras& need_extras();
 

@@ -100,7 +100,9 @@ Handled deliver(Cell& cell, M& message, Sink sink) {
   using Event = typename Loop::inbox::Event;
   InboxBase& inbox = *waiting_inbox(cell);
   auto& slot = *static_cast<std::optional<Event>*>(inbox.slot);
-  if constexpr (Loop::template takes<M>) {
+  // A message that the Inbox lists both ways comes as what was done: sent or asked.
+  constexpr bool is_asked = !std::same_as<Sink, NoAnswer>;
+  if constexpr (Loop::template takes<M> && !(is_asked && Loop::template asks<M>)) {
     slot.emplace(std::in_place_type<M>, std::move(message));
   } else {
     using Question = typename Loop::template asked<M>;
@@ -150,8 +152,13 @@ Handled handle_ask(Cell& cell, Envelope& envelope) {
   using T = reply_t<A, M>;
   auto& whole = reinterpret_cast<AskEnvelope<M, T>&>(envelope);
   const DestroyAfter<M> guard{whole.message};
-  AskAnswer<T> sink(std::move(whole.port));
+  ReplyPort port(std::move(whole.port));
   whole.port.~ReplyPort();
+  if (port && is_given_up(port)) {
+    skip_request(cell, *envelope.descriptor);
+    return Handled::done;
+  }
+  AskAnswer<T> sink(std::move(port));
   return dispatch<A, M>(cell, whole.message, std::move(sink));
 }
 template <class A, class M>

@@ -58,10 +58,16 @@ template <class P, class A, class R>
 R with_context(R (A::*)(P, Context&));
 template <class P, class A, class R>
 R with_context(R (A::*)(P, Context&) const);
+/// What a handler with a Reply<T> returns, and the T. No std::pair: both may be void.
+template <class R, class T>
+struct Replying {
+  using result = R;
+  using reply = T;
+};
 template <class P, class A, class R, class T>
-std::pair<R, T> with_reply(R (A::*)(P, Reply<T>));
+Replying<R, T> with_reply(R (A::*)(P, Reply<T>));
 template <class P, class A, class R, class T>
-std::pair<R, T> with_reply_context(R (A::*)(P, Reply<T>, Context&));
+Replying<R, T> with_reply_context(R (A::*)(P, Reply<T>, Context&));
 
 template <class A, class P>
 concept TakesPlain = requires { detail::plain<P>(&A::handle); };
@@ -107,9 +113,9 @@ consteval auto handler_result() {
   } else if constexpr (TakesPlain<A, P>) {
     return std::type_identity<decltype(detail::plain<P>(&A::handle))>{};
   } else if constexpr (TakesReplyContext<A, P>) {
-    return std::type_identity<typename decltype(detail::with_reply_context<P>(&A::handle))::first_type>{};
+    return std::type_identity<typename decltype(detail::with_reply_context<P>(&A::handle))::result>{};
   } else {
-    return std::type_identity<typename decltype(detail::with_reply<P>(&A::handle))::first_type>{};
+    return std::type_identity<typename decltype(detail::with_reply<P>(&A::handle))::result>{};
   }
 }
 template <class A, class M>
@@ -135,9 +141,8 @@ struct LoopTraits<R (A::*)(Context&, Inbox<M...>&)> : std::true_type {
   template <class X, class... Rest>
   struct Find;
   template <class X, class First, class... Rest>
-  struct Find<X, First, Rest...>
-      : std::conditional_t<std::same_as<X, typename AskedTraits<First>::message>, std::type_identity<First>,
-                           Find<X, Rest...>> {};
+  struct Find<X, First, Rest...> : std::conditional_t<std::same_as<X, typename AskedTraits<First>::message>,
+                                                      std::type_identity<First>, Find<X, Rest...>> {};
   template <class X>
   struct Find<X> : std::type_identity<void> {};
   template <class X>
@@ -166,9 +171,9 @@ consteval auto reply_of() {
   if constexpr (HasHandler<A, M>) {
     using P = parameter_t<A, M>;
     if constexpr (TakesReplyContext<A, P>) {
-      return std::type_identity<typename decltype(detail::with_reply_context<P>(&A::handle))::second_type>{};
+      return std::type_identity<typename decltype(detail::with_reply_context<P>(&A::handle))::reply>{};
     } else if constexpr (TakesReply<A, P>) {
-      return std::type_identity<typename decltype(detail::with_reply<P>(&A::handle))::second_type>{};
+      return std::type_identity<typename decltype(detail::with_reply<P>(&A::handle))::reply>{};
     } else {
       return std::type_identity<typename Unwrapped<handler_result_t<A, M>>::type>{};
     }
@@ -210,8 +215,8 @@ concept NoTerminatingMember = requires { &Both<A, NamesTerminating>::terminating
 // ---- hooks
 
 template <class R>
-concept HookVerdict = std::same_as<R, void> || std::same_as<R, Result<>> || std::same_as<R, Task<>> ||
-                      std::same_as<R, Task<Result<>>>;
+concept HookVerdict =
+    std::same_as<R, void> || std::same_as<R, Result<>> || std::same_as<R, Task<>> || std::same_as<R, Task<Result<>>>;
 
 template <class R, class A>
 R init_plain(R (A::*)());

@@ -2,6 +2,7 @@
 // Stability: internal.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -51,6 +52,9 @@ inline constexpr std::uintptr_t chunk_bytes = 64 * 1024;
 struct WorkerContext {
   CoreFace* core = nullptr;
   MessageCounters counters;
+  /// Free cells of this worker's own: spawning and ending take the lock of all cells once for half of these.
+  std::array<Cell*, 64> spare_cells{};
+  std::uint32_t spare_count = 0;
 };
 [[nodiscard]] inline WorkerContext* context_for(const CoreFace* core) noexcept {
   if (this_turn == nullptr || this_turn->context == nullptr) return nullptr;
@@ -148,6 +152,12 @@ enum class Admission : std::uint8_t { admitted, gone, stopping, full };
 void post_slowly(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position);
 /// Would a try_send be admitted now?
 [[nodiscard]] Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) noexcept;
+/// Hands an envelope over only if it is admitted, for those who must not lose it: the bound is looked at as late as can
+/// be. Counts it as sent if it enters; else it stays the caller's.
+[[nodiscard]] Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope);
+/// A message for a null Ref, or for a Runtime that is over: a dead letter of the Runtime whose actor sent it (a thread
+/// from outside has none that could count it).
+void sent_to_nobody(const MessageDescriptor& descriptor) noexcept;
 /// A dead letter: counted, told to the events, its payload abandoned, its memory freed.
 void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept;
 

@@ -18,13 +18,13 @@ namespace detail {
 class Worker;
 
 struct Turn {
-  std::coroutine_handle<> next{};   // resumed by drive() after the present coroutine suspends
-  SlabPool* pool = nullptr;         // the Runtime's memory
-  SlabCache* cache = nullptr;       // this thread's cache of it; null: use pool->shared()
-  Worker* worker = nullptr;         // null on a thread that only drives (tests)
-  void* context = nullptr;          // per-worker data of the floor above (counters, free cells)
-  void* cell = nullptr;             // the actor that is running, or null
-  void* root = nullptr;             // the root coroutine that is running, or null
+  std::coroutine_handle<> next{};  // resumed by drive() after the present coroutine suspends
+  SlabPool* pool = nullptr;        // the Runtime's memory
+  SlabCache* cache = nullptr;      // this thread's cache of it; null: use pool->shared()
+  Worker* worker = nullptr;        // null on a thread that only drives (tests)
+  void* context = nullptr;         // per-worker data of the floor above (counters, free cells)
+  void* cell = nullptr;            // the actor that is running, or null
+  void* root = nullptr;            // the root coroutine that is running, or null
 };
 
 inline thread_local constinit Turn* this_turn = nullptr;
@@ -74,12 +74,17 @@ inline void deallocate_to(SlabPool* pool, void* block, std::size_t bytes) noexce
   }
 }
 
-inline void* allocate_frame(std::size_t bytes) {
+/// From the pool of a certain Runtime (null: the heap). For what is handed to that Runtime and freed there: this
+/// thread may be in a turn of another one, which may end earlier.
+inline void* allocate_frame_of(SlabPool* pool, std::size_t bytes) {
   const std::size_t whole = bytes + sizeof(FrameHeader);
-  SlabPool* const pool = this_turn != nullptr ? this_turn->pool : nullptr;
   void* const block = pool != nullptr ? allocate_from(pool, whole) : ::operator new(whole);
   auto* const header = new (block) FrameHeader{pool, whole};
   return header + 1;
+}
+/// From the pool of the Runtime in whose turn this thread is. Freed while that Runtime lives.
+inline void* allocate_frame(std::size_t bytes) {
+  return allocate_frame_of(this_turn != nullptr ? this_turn->pool : nullptr, bytes);
 }
 inline void deallocate_frame(void* frame) noexcept {
   FrameHeader* const header = static_cast<FrameHeader*>(frame) - 1;

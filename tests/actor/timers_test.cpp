@@ -1,0 +1,233 @@
+// L10: timers are monotonic, never early, cancelled exactly, and belong to the incarnation that set them.
+#include "life_support.hpp"
+
+namespace {
+
+using namespace life;
+
+struct Tick {
+  int n;
+};
+struct Cancel {};
+struct Set {
+  Duration first;
+  Duration period;
+  int n;
+};
+struct SetMany {
+  int count;
+};
+
+class Ticker {
+ public:
+  explicit Ticker(std::vector<std::pair<int, Instant>>* ticks) : ticks_(ticks) {}
+  void handle(Set set, Context& cx) {
+    timers_.push_back(set.period == Duration::zero() ? cx.send_after(set.first, cx.self(this), Tick{set.n})
+                                                     : cx.send_every(set.period, cx.self(this), Tick{set.n}));
+  }
+  void handle(SetMany many, Context& cx) {
+    for (int i = 0; i < many.count; ++i) {
+      timers_.push_back(cx.send_after(std::chrono::microseconds((i * 7919) % many.count), cx.self(this), Tick{i}));
+    }
+  }
+  void handle(Tick tick, Context& cx) { ticks_->emplace_back(tick.n, cx.now()); }
+  int handle(Cancel) {
+    int cancelled = 0;
+    for (Timer& timer : timers_) cancelled += timer.cancel() ? 1 : 0;
+    timers_.clear();
+    return cancelled;
+  }
+  Task<> handle(Nap nap, Context& cx) { co_await cx.sleep(nap.d); }
+  void handle(Break how) { throw std::runtime_error(how.text); }
+  void handle(Do d, Context& cx) { d.what(cx); }
+
+ private:
+  std::vector<std::pair<int, Instant>>* ticks_;
+  std::vector<Timer> timers_;
+};
+
+using Ticks = std::vector<std::pair<int, Instant>>;
+
+TEST(L10, a_timer_fires_at_its_instant_and_not_a_nanosecond_before) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(Set{1s, 0s, 1});
+  world.run();
+  const Instant due = world.now() + 1s;
+  world.advance(Duration(1s) - Duration(1));
+  EXPECT_TRUE(ticks.empty());
+  world.advance(10s);
+  EXPECT_EQ(ticks, (Ticks{{1, due}}));
+}
+
+TEST(L10, a_jump_of_the_calendar_clock_moves_no_timer) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(Set{1s, 0s, 1});
+  world.run();
+  world.clock().jump_wall(24h);
+  world.advance(999ms);
+  EXPECT_TRUE(ticks.empty());
+  world.clock().jump_wall(-48h);
+  world.advance(1ms);
+  EXPECT_EQ(ticks.size(), 1U);
+}
+
+TEST(L10, missed_ticks_are_skipped_and_the_grid_is_kept) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(Set{0s, 1s, 1});
+  world.run();
+  const Instant start = world.now();
+  world.advance(2s);
+  ticker.send(Nap{3500ms});
+  world.advance(6s);
+  Ticks expected;
+  for (const auto at : {1000, 2000, 5500, 6000, 7000, 8000}) {
+    expected.emplace_back(1, start + std::chrono::milliseconds(at));
+  }
+  EXPECT_EQ(ticks, expected);
+}
+
+TEST(L10, a_cancelled_timer_is_not_handled_even_if_it_was_due_already) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(Set{1s, 0s, 1});
+  ticker.send(Set{0s, 1s, 2});
+  ticker.send(Nap{2s});
+  world.run();
+  // Both are due while the turn is kept. One tick goes before a message that waits, then comes the cancel.
+  auto cancelled = world.runtime().ask<Cancel>(ticker).polled_within(1h);
+  world.advance(1500ms);
+  EXPECT_TRUE(ticks.empty());
+  world.advance(10s);
+  EXPECT_EQ(ticks.size(), 1U);
+  EXPECT_EQ(cancelled.poll()->value(), 1);
+  world.advance(1min);
+  EXPECT_EQ(ticks.size(), 1U);
+  EXPECT_EQ(world.next_timer(), Instant::never());
+}
+
+TEST(L10, a_cancel_from_the_handler_of_the_first_of_two_due_ticks_prevents_the_second) {
+  struct Pair {
+    int handled = 0;
+    Timer one;
+    Timer two;
+    void handle(Set, Context& cx) {
+      one = cx.send_after(1s, cx.self(this), Tick{1});
+      two = cx.send_after(1s, cx.self(this), Tick{2});
+    }
+    void handle(Tick tick) {
+      ++handled;
+      EXPECT_EQ(tick.n, 1);
+      EXPECT_FALSE(one.cancel()) << "it is being handled";
+      EXPECT_TRUE(two.cancel());
+      EXPECT_FALSE(two.cancel());
+    }
+    int handle(Cancel) { return handled; }
+  };
+  sim::TestRuntime world;
+  const auto pair = world.spawn<Pair>("p");
+  pair.send(Set{});
+  world.advance(10s);
+  EXPECT_EQ(world.ask<Cancel>(pair).value(), 1);
+}
+
+TEST(L2, no_timer_of_an_older_incarnation_is_ever_handled) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn(child<Ticker>("t", &ticks).backoff(1ms, 1ms));
+  ticker.send(Set{1s, 0s, 1});
+  ticker.send(Set{0s, 100ms, 2});
+  ticker.send(Nap{1500ms});  // both are due, and wait for the turn
+  ticker.send(Break{"boom"});
+  world.advance(500ms);
+  EXPECT_TRUE(ticks.empty());
+  // The first tick comes before the queued failure; what is left after it is gone.
+  world.advance(10s);
+  EXPECT_LE(ticks.size(), 1U);
+  EXPECT_EQ(world.next_timer(), Instant::never());
+}
+
+TEST(L10, a_timer_for_another_actor_sends_until_it_is_cancelled_or_its_owner_ends) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  const auto owner = world.spawn<Part>("owner", Plan{});
+  Timer every;
+  owner.send(Do{[&](Context& cx) { every = cx.send_every(1s, ticker, Tick{7}); }});
+  owner.send(Do{[&](Context& cx) { (void)cx.send_after(10s, ticker, Tick{8}); }});
+  world.advance(3s);
+  EXPECT_EQ(ticks.size(), 3U);
+  EXPECT_FALSE(every.cancel()) << "only in its owner's turn";
+  owner.send(Do{[&](Context&) { EXPECT_TRUE(every.cancel()); }});
+  world.advance(3s);
+  EXPECT_EQ(ticks.size(), 3U);
+  world.runtime().stop(owner);
+  world.advance(1min);
+  EXPECT_EQ(ticks.size(), 3U);
+}
+
+TEST(L10, ten_thousand_timers_fire_each_once_in_the_order_of_their_instants) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(SetMany{10'000});
+  world.run();
+  const Instant start = world.now();
+  world.advance(1s);
+  ASSERT_EQ(ticks.size(), 10'000U);
+  std::vector<bool> seen(10'000);
+  for (std::size_t i = 0; i < ticks.size(); ++i) {
+    const auto [n, at] = ticks[i];
+    EXPECT_FALSE(seen[static_cast<std::size_t>(n)]);
+    seen[static_cast<std::size_t>(n)] = true;
+    ASSERT_EQ(at, start + std::chrono::microseconds((n * 7919) % 10'000));
+    if (i != 0) {
+      ASSERT_GE(at, ticks[i - 1].second);
+    }
+  }
+}
+
+TEST(L10, ten_thousand_timers_can_be_cancelled_when_all_of_them_are_due) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto blocks = world.runtime().memory().live_blocks;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(SetMany{10'000});
+  ticker.send(Nap{1s});
+  world.run();
+  auto cancelled = world.runtime().ask<Cancel>(ticker).polled_within(1h);
+  world.advance(2s);
+  EXPECT_EQ(static_cast<std::size_t>(cancelled.poll()->value()) + ticks.size(), 10'000U);
+  EXPECT_LE(ticks.size(), 1U) << "at most one goes before a message that waits";
+  world.runtime().stop(ticker);
+  world.run();
+  expect_nothing_left(world, blocks);
+}
+
+TEST(F1, a_fast_timer_does_not_starve_the_mailbox) {
+  struct Busy {
+    sim::TestRuntime* world;
+    int said = 0;
+    explicit Busy(sim::TestRuntime* w) : world(w) {}
+    void handle(Set, Context& cx) { (void)cx.send_every(1us, cx.self(this), Tick{1}); }
+    // Time passes while a tick is handled: the next one is due before this one is over.
+    void handle(Tick) { world->clock().set(world->now() + 5us); }
+    void handle(Say, Context& cx) {
+      if (++said == 3) cx.stop();
+    }
+  };
+  sim::TestRuntime world;
+  const auto busy = world.spawn(child<Busy>("b", &world).on_stop(drop));
+  busy.send(Set{});
+  for (int i = 0; i < 3; ++i) busy.send(Say{"x"});
+  world.advance(1ms);
+  EXPECT_EQ(world.runtime().actors(), 1U);
+}
+
+}  // namespace
