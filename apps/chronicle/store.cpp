@@ -165,7 +165,8 @@ Store::Group Store::take_group(backstage::Instant now) {
       turned_away_ += next.drafts.size();
       waiting_bytes_ -= next.bytes;
       waiting_count_ -= next.drafts.size();
-      std::move(next.reply)(Error(Errc::full, "the store could not write it within " + backstage::to_string(most_wait)));
+      std::move(next.reply)(
+          Error(Errc::full, "the store could not write it within " + backstage::to_string(most_wait)));
       waiting_.pop_front();
       continue;
     }

@@ -235,11 +235,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     Cell* kept = nullptr;
     {
       const std::lock_guard lock(extras.names_mutex);
-      const auto found = extras.names.find(name);
-      if (found != extras.names.end()) {
-        kept = found->second;
-        if (kept->quiet) extras.names.erase(found);  // its key goes with the old body
-      }
+      kept = extras.names.find(name);
+      if (kept != nullptr && kept->quiet) extras.names.erase(*kept);  // its name goes with the old body
     }
     if (kept != nullptr && !kept->quiet) refuse_name(body, core, parent.full_path());
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
@@ -252,7 +249,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       equip(*kept, parent, body, std::move(started));
       {
         const std::lock_guard lock(extras.names_mutex);
-        extras.names.emplace(kept->name(), kept);
+        extras.names.insert(*kept);
       }
       kept->signal_command(signal::start);
       return *kept;
@@ -268,7 +265,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   number_unnamed(cell, core);
   if (!name.empty()) {
     const std::lock_guard lock(extras.names_mutex);
-    extras.names.emplace(cell.name(), &cell);
+    extras.names.insert(cell);
   }
   link_child(parent, cell);
   set_off(cell, core);
@@ -276,7 +273,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 }
 
 /// From outside: the root adopts it in its own turn.
-Cell& start_below_root(Core& core, Body& body) {
+std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   struct AdoptNode : LaneNode {
     Cell* child = nullptr;
   };
@@ -307,15 +304,17 @@ Cell& start_below_root(Core& core, Body& body) {
     link_child(*at, child);
     if (!child.name().empty()) {
       const std::lock_guard names(at->extras->names_mutex);
-      at->extras->names.emplace(child.name(), &child);
+      at->extras->names.insert(child);
     }
     // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
     const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
     child.signal_command(starts ? signal::start : signal::stop);
     if (at->phase == Phase::ending && at->extras->stopping_child == nullptr) (void)Lifecycle::stop_next_child(*at);
   };
+  // Read before the root hears of it: afterwards the actor may run, end, and its cell be somebody else's.
+  const std::uint32_t generation = cell.generation();
   root.post_lane(*node.release());
-  return cell;
+  return {&cell, generation};
 }
 
 const Cell& parent_of(const Cell& me) noexcept { return me.parent != nullptr ? *me.parent : me; }
@@ -327,9 +326,8 @@ Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::stri
   std::string there;
   if (parent.extras != nullptr) {
     const std::lock_guard lock(parent.extras->names_mutex);
-    const auto found = parent.extras->names.find(name);
-    if (found != parent.extras->names.end()) {
-      Cell& cell = *found->second;
+    if (Cell* const found = parent.extras->names.find(name)) {
+      Cell& cell = *found;
       if (cell.ops().type_id != type_id) {
         return Error(Errc::invalid, "'" + std::string(name) + "' is a " + std::string(cell.ops().type) + ", not a " +
                                         std::string(type));
@@ -338,13 +336,13 @@ Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::stri
       return std::pair(&cell, cell.place_generation);
     }
     std::size_t shown = 0;
-    for (const auto& [other, cell] : parent.extras->names) {
-      if (++shown > 8) {
+    parent.extras->names.for_each([&](const Cell& other) {
+      if (++shown <= 8) {
+        there += (there.empty() ? "" : ", ") + std::string(other.name());
+      } else if (shown == 9) {
         there += ", ...";
-        break;
       }
-      there += (there.empty() ? "" : ", ") + std::string(other);
-    }
+    });
   }
   return Error(Errc::not_found,
                "no '" + std::string(name) + "' below " + parent.full_path() + ": it has children [" + there + "]");

@@ -21,6 +21,7 @@
 #include "backstage/actor/timer.hpp"
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/exec/blocking_pool.hpp"
+#include "name_index.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -46,7 +47,7 @@ struct Extras {
   Cell* last_child = nullptr;
   std::size_t children = 0;
   mutable std::mutex names_mutex;
-  std::unordered_map<std::string_view, Cell*> names;
+  NameIndex<Cell> names;
   Cell* stopping_child = nullptr;
 
   // coroutines and what they wait for

@@ -626,7 +626,6 @@ void Lifecycle::close(Cell& cell) {
   if (core.events.wanted()) core.events.emit(Ended{cell.full_path(), cell.ops().type, result});
   // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.
   // seq_cst: against senders that compare the gate and push.
-  drain_as_dead(cell, Undelivered::ended);
   cell.gate.store(next << gate_bit::bits, std::memory_order_seq_cst);
   drain_as_dead(cell, Undelivered::ended);
   close_side(cell, next, core);
@@ -744,8 +743,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   unlist_child(parent, child);
   {
     const std::lock_guard lock(parent.extras->names_mutex);
-    const auto found = parent.extras->names.find(child.name());
-    if (found != parent.extras->names.end() && found->second == &child) parent.extras->names.erase(found);
+    parent.extras->names.erase(child);
   }
   // To be told when the name is free again.
   ReplyPort start_port = child.extras != nullptr ? std::move(child.extras->start_port) : ReplyPort();

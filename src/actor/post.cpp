@@ -422,7 +422,7 @@ void stop_cell(Cell* cell, std::uint32_t generation) noexcept {
   if (visit.core() == nullptr) return;
   // A command for a place that is over must not reach its next owner: it goes through the lane, which checks.
   struct StopNode : LaneNode {};
-  auto* const node = ::new (allocate_frame(sizeof(StopNode))) StopNode();
+  auto* const node = ::new (allocate_frame_of(visit.core()->pool, sizeof(StopNode))) StopNode();
   node->generation = generation;
   node->run = [](LaneNode& self, Cell* target) {
     deallocate_frame(&self);

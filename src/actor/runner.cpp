@@ -138,8 +138,12 @@ void Cell::run(Worker& worker) {
       Cell* const above = parent;
       signals.store(0, std::memory_order_seq_cst);
       Envelope* retired = nullptr;
-      while (!mailbox.try_idle(retired)) (void)drain_vacant_once(core, context);
-      retire(core, context, retired);
+      // What was left in the lane after close() had looked is freed here; what comes once we are idle wakes the list.
+      do {
+        drop_late_nodes(*this);
+        while (!mailbox.try_idle(retired)) (void)drain_vacant_once(core, context);
+        retire(core, context, std::exchange(retired, nullptr));
+      } while (!lane.empty(std::memory_order_seq_cst) && mailbox.wake());
       // The very last act: the parent may give the place to somebody else at once.
       if (above != nullptr) {
         above->post_lane(end_notice);
@@ -164,6 +168,11 @@ void Cell::run(Worker& worker) {
         continue;
       }
       if (!Lifecycle::accepts(*this)) {
+        // A coroutine gave way: whatever waits on this worker goes first.
+        if ((signals.load(std::memory_order_relaxed) & signal::yield) != 0) {
+          worker.give_way(*this);
+          return;
+        }
         if ((signals.load(std::memory_order_relaxed) & signal::commands) != 0 || lane_rest != nullptr) continue;
         // seq_cst: Dekker's pattern with signal_command() and post_lane().
         signals.fetch_or(signal::parked, std::memory_order_seq_cst);
@@ -237,7 +246,7 @@ void Cell::run(Worker& worker) {
     } catch (...) {
       Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
     }
-    if (worker.after_message()) {
+    if (worker.after_message() || (signals.load(std::memory_order_relaxed) & signal::yield) != 0) {
       worker.give_way(*this);
       return;
     }

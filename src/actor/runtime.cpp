@@ -12,7 +12,7 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-Cell& start_below_root(Core& core, Body& body);
+std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body);
 
 namespace {
 
@@ -70,25 +70,13 @@ bool blocking_work_ends(const Core& core, Instant deadline) {
 
 }  // namespace detail
 
-namespace detail {
-namespace {
-/// Nobody reaps the root: its body goes with the core.
-void destroy(Core* core) {
-  if (core->root != nullptr) {
-    if (Body* const body = std::exchange(core->root->body, nullptr)) body->release(*body, core->memory);
-  }
-  delete core;
-}
-}  // namespace
-}  // namespace detail
-
 Runtime::Runtime(RuntimeOptions options) : core_(new detail::Core(std::move(options))) {
   try {
     detail::make_root(*core_);
     core_->scheduler->start();
   } catch (...) {
     // Nobody is inside, and nobody else has heard of this core.
-    detail::destroy(core_);
+    delete core_;
     throw;
   }
 }
@@ -105,7 +93,7 @@ Runtime::~Runtime() {
     core_->blocking->abandon();
     return;
   }
-  detail::destroy(core_);
+  delete core_;
 }
 
 Result<> Runtime::shutdown(Duration within) {
@@ -165,7 +153,9 @@ unsigned Runtime::workers() const noexcept { return core_->scheduler->workers();
 SlabCensus Runtime::memory() const { return core_->memory.census(); }
 std::size_t Runtime::actors() const noexcept { return core_->live_cells(); }
 SlabPool& Runtime::pool() noexcept { return core_->memory; }
-detail::Cell& Runtime::start(detail::Body& body) { return detail::start_below_root(*core_, body); }
+std::pair<detail::Cell*, std::uint32_t> Runtime::start(detail::Body& body) {
+  return detail::start_below_root(*core_, body);
+}
 
 Logger Runtime::log(std::string where) const {
   return core_->logger(where.empty() ? std::string_view("/") : std::string_view("/"));

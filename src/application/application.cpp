@@ -29,7 +29,8 @@ void Apps::handle(detail::AppEnded ended, Context& cx) {
   detail::unregister_app(*detail::current_cell(), ended.name);
   if (living_ > 0) --living_;
   if (!ended.result) {
-    throw Need::fail(Error(Errc::failed, "app '" + ended.name + "' ended for good: " + ended.result.error().describe()));
+    throw Need::fail(
+        Error(Errc::failed, "app '" + ended.name + "' ended for good: " + ended.result.error().describe()));
   }
   cx.log().info("app ended", {{"app", ended.name}});
   if (living_ == 0) cx.stop();

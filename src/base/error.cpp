@@ -36,13 +36,9 @@ Error::Error(Errc code, std::string_view text)
 Error::Error(Errc code, std::string_view text, Error cause)
     : detail_(std::make_shared<const Detail>(Detail{std::string(text), std::move(cause)})), code_(code) {}
 
-std::string_view Error::text() const noexcept {
-  return detail_ ? std::string_view(detail_->text) : to_string(code_);
-}
+std::string_view Error::text() const noexcept { return detail_ ? std::string_view(detail_->text) : to_string(code_); }
 
-const Error* Error::cause() const noexcept {
-  return detail_ && detail_->cause ? &*detail_->cause : nullptr;
-}
+const Error* Error::cause() const noexcept { return detail_ && detail_->cause ? &*detail_->cause : nullptr; }
 
 std::string Error::describe() const {
   std::string out;

@@ -20,7 +20,8 @@ class SystemClock final : public Clock {
     return Instant{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count()};
   }
   WallTime wall() const noexcept override {
-    return WallTime{std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+    return WallTime{
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
   }
 };
 
@@ -54,8 +55,8 @@ void Environment::throw_no_door(const char* type) {
   char* readable = abi::__cxa_demangle(type, nullptr, nullptr, &status);
   const std::string name = status == 0 && readable != nullptr ? readable : type;
   std::free(readable);  // NOLINT(cppcoreguidelines-no-malloc): __cxa_demangle allocates with malloc
-  throw Need::fail(Error(Errc::not_found, "the environment has no door '" + name +
-                                              "': call environment.open<" + name + ">(...) before the Runtime is built"));
+  throw Need::fail(Error(Errc::not_found, "the environment has no door '" + name + "': call environment.open<" +
+                                              name + ">(...) before the Runtime is built"));
 }
 
 std::shared_ptr<Environment> real_environment() {

@@ -86,7 +86,8 @@ int Launcher::run(int argc, const char* const* argv) {
     return exit_usage;
   }
   launcher_detail::Flags flags;
-  if (const auto code = launcher_detail::read_flags(impl.name, impl.about, impl.options, argc, argv, flags)) return *code;
+  if (const auto code = launcher_detail::read_flags(impl.name, impl.about, impl.options, argc, argv, flags))
+    return *code;
   for (const auto& check : impl.checks) {
     if (Result<> checked = check(); !checked) {
       say(impl.name, std::string(checked.error().text()) + " (see --help)");
@@ -108,7 +109,8 @@ int Launcher::Impl::start(const launcher_detail::Flags& flags) {
   how.workers = flags.workers;
   how.log_level = flags.log_level;
   how.log_sink = std::make_shared<DescriptorSink>(
-      STDERR_FILENO, flags.log_json ? LogFormat::json : (isatty(STDERR_FILENO) != 0 ? LogFormat::coloured : LogFormat::line));
+      STDERR_FILENO,
+      flags.log_json ? LogFormat::json : (isatty(STDERR_FILENO) != 0 ? LogFormat::coloured : LogFormat::line));
   how.environment = real_environment();
   for (const auto& open : doors) open(*how.environment);
   Runtime runtime(std::move(how));
@@ -128,8 +130,8 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
     ended.store(true, std::memory_order_release);
     bell.ring();
   });
-  const Ref<Apps> top = runtime.spawn(child<Apps>(name, App::share(apps)).restart(Restart::never).start_within(
-      std::chrono::hours(24)));
+  const Ref<Apps> top =
+      runtime.spawn(child<Apps>(name, App::share(apps)).restart(Restart::never).start_within(std::chrono::hours(24)));
   auto ready = runtime.ask<Apps::Ready>(top).polled_within(std::chrono::hours(24));
   ready.on_ready([&bell] { bell.ring(); });
   bool told = false;

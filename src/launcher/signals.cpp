@@ -44,7 +44,7 @@ Signals::Signals() {
   sigaddset(&mask, SIGINT);
   sigaddset(&mask, SIGTERM);
   if (pthread_sigmask(SIG_BLOCK, &mask, &before_) != 0) fail("pthread_sigmask");
-  struct sigaction ignore {};
+  struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, &pipe_before_);
   descriptor_ = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -41,7 +41,7 @@ class Signals {
  private:
   int descriptor_ = -1;
   sigset_t before_{};
-  struct sigaction pipe_before_ {};
+  struct sigaction pipe_before_{};
 };
 
 }  // namespace launcher_detail

@@ -32,7 +32,8 @@ std::size_t TestRuntime::run(std::size_t most) {
     core.scheduler->expire_timers();
     turns += core.scheduler->run_ready(most - std::min(turns, most));
     if (turns >= most) {
-      std::fprintf(stderr, "TestRuntime::run: still busy after %zu turns at one instant: an endless exchange?\n", turns);
+      std::fprintf(stderr, "TestRuntime::run: still busy after %zu turns at one instant: an endless exchange?\n",
+                   turns);
       std::abort();
     }
     if (core.blocking->run_all() == 0 && core.scheduler->next_timer() > now()) return turns;

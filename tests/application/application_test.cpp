@@ -94,7 +94,8 @@ TEST(Apps, L7_each_starts_when_the_one_before_runs_and_they_stop_in_reverse) {
   apps.push_back(part("store", diary, 1s));
   const auto top = world.spawn<Apps>("demo", App::share(std::move(apps)));
   EXPECT_TRUE(world.ask<Apps::Ready>(top).has_value());
-  EXPECT_EQ(*diary, (std::vector<std::string>{"store starts", "store runs", "api starts", "api found store", "api runs"}));
+  EXPECT_EQ(*diary,
+            (std::vector<std::string>{"store starts", "store runs", "api starts", "api found store", "api runs"}));
   diary->clear();
   EXPECT_TRUE(world.runtime().shutdown().has_value());
   EXPECT_EQ(*diary, (std::vector<std::string>{"api ends", "store ends"}));
@@ -146,12 +147,12 @@ TEST(Apps, L6_an_app_that_fails_for_good_ends_all_of_them_with_a_failure) {
   const Diary diary = std::make_shared<std::vector<std::string>>();
   std::vector<App> apps;
   apps.push_back(part("store", diary));
-  apps.push_back(app_with<Part>("weak", [diary] {
-    return child<Part>("weak", "weak", diary, Duration(0), "").restart(Restart::never);
-  }));
+  apps.push_back(app_with<Part>(
+      "weak", [diary] { return child<Part>("weak", "weak", diary, Duration(0), "").restart(Restart::never); }));
   std::vector<Result<>> ends;
   auto subscription = world.runtime().events().subscribe([&](const Event& event) {
-    if (const auto* end = std::get_if<Ended>(&event); end != nullptr && end->path == "/demo") ends.push_back(end->result);
+    if (const auto* end = std::get_if<Ended>(&event); end != nullptr && end->path == "/demo")
+      ends.push_back(end->result);
   });
   const auto top = world.spawn(child<Apps>("demo", App::share(std::move(apps))).restart(Restart::never));
   ASSERT_TRUE(world.ask<Apps::Ready>(top).has_value());
@@ -178,7 +179,8 @@ TEST(Apps, L5_when_every_app_has_ended_by_itself_so_do_they_in_order) {
   apps.push_back(part("two", diary));
   std::vector<Result<>> ends;
   auto subscription = world.runtime().events().subscribe([&](const Event& event) {
-    if (const auto* end = std::get_if<Ended>(&event); end != nullptr && end->path == "/demo") ends.push_back(end->result);
+    if (const auto* end = std::get_if<Ended>(&event); end != nullptr && end->path == "/demo")
+      ends.push_back(end->result);
   });
   const auto top = world.spawn<Apps>("demo", App::share(std::move(apps)));
   ASSERT_TRUE(world.ask<Apps::Ready>(top).has_value());

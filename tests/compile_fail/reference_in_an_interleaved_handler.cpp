@@ -6,11 +6,12 @@ struct Get {
 };
 struct Store {
 #ifdef RIGHT
-  backstage::Interleaved<int> handle(Get get, backstage::Context& cx) {
+  backstage::Interleaved<int> handle(Get get, backstage::Context& cx){
 #else
   backstage::Interleaved<int> handle(Get&& get, backstage::Context& cx) {
 #endif
-    co_await cx.yield();
-    co_return get.key;
-  }
-};
+      co_await cx.yield();
+  co_return get.key;
+}
+}
+;

@@ -197,14 +197,14 @@ TEST(Launcher, L5_usage_errors_exit_2_and_help_exits_0) {
 }
 
 TEST(Launcher, the_process_gets_its_signals_back) {
-  struct sigaction before {};
+  struct sigaction before{};
   sigaction(SIGPIPE, nullptr, &before);
   {
     Launcher launcher{"demo"};
     launcher.add<Done>("done");
     EXPECT_EQ(run(launcher, {"--log", "off"}), 0);
   }
-  struct sigaction after {};
+  struct sigaction after{};
   sigaction(SIGPIPE, nullptr, &after);
   EXPECT_EQ(before.sa_handler, after.sa_handler);
   sigset_t mask;

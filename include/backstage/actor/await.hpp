@@ -15,9 +15,12 @@ inline namespace v0 {
 class [[nodiscard]] SleepAwait final : public detail::Awaiter {
  public:
   explicit SleepAwait(Duration d) noexcept : for_(d) {}
+  /// Before it is awaited only: for when_any and when_all.
+  SleepAwait(SleepAwait&& other) noexcept : for_(other.for_) {}
   bool await_ready() const noexcept { return detail::current_cell() == nullptr; }
   void await_suspend(std::coroutine_handle<> handle) {
-    enlist(*detail::current_cell(), handle, detail::this_turn->worker->fresh_now() + std::max(for_, Duration::zero()));
+    enlist(*detail::current_cell(), handle,
+           detail::this_turn->worker->fresh_now() + std::max(for_, Duration::zero()));
   }
   void await_resume() noexcept {}
   void expire(detail::Cell&) override {}
@@ -29,6 +32,8 @@ class [[nodiscard]] SleepAwait final : public detail::Awaiter {
 /// `co_await cx.yield()`.
 class [[nodiscard]] YieldAwait final : public detail::Awaiter {
  public:
+  YieldAwait() = default;
+  YieldAwait(YieldAwait&&) noexcept {}
   bool await_ready() const noexcept { return detail::current_cell() == nullptr; }
   void await_suspend(std::coroutine_handle<> handle);
   void await_resume() noexcept {}
@@ -49,8 +54,8 @@ class BlockingAwaitOf final : public ResultAwaiter<std::invoke_result_t<F&>> {
   bool await_suspend(std::coroutine_handle<> handle) {
     Cell& cell = *current_cell();
     Root* const root = static_cast<Root*>(this_turn->root);
-    const Instant deadline = std::min(this_turn->worker->fresh_now() + within_,
-                                      root != nullptr ? root->deadline : Instant::never());
+    const Instant deadline =
+        std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
     this->enlist(cell, handle, deadline);
     ReplyPort port(&cell, cell.generation(), this->number_, deadline);
     const bool taken = submit_blocking(cell, [work = std::move(work_), p = std::move(port)]() mutable {

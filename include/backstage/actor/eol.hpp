@@ -14,10 +14,10 @@ inline namespace v0 {
 
 template <class A>
 struct Eol {
-  std::string name;            ///< the child's name
-  Result<> result;             ///< how its last incarnation ended
-  std::unique_ptr<A> state;    ///< the actor as it was at its end; null when A cannot be moved or never came to be
-  std::uint32_t incarnation;   ///< how many lives it had
+  std::string name;           ///< the child's name
+  Result<> result;            ///< how its last incarnation ended
+  std::unique_ptr<A> state;   ///< the actor as it was at its end; null when A cannot be moved or never came to be
+  std::uint32_t incarnation;  ///< how many lives it had
 };
 
 }  // namespace v0

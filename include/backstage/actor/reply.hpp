@@ -119,7 +119,8 @@ void answer(ReplyPort port, Result<T> result) {
     if (visit.core() == nullptr) return;
     // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
     if (port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) return;
-    auto* const node = ::new (allocate_frame(sizeof(ReplyNode<T>))) ReplyNode<T>(std::move(result));
+    auto* const node =
+        ::new (allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>))) ReplyNode<T>(std::move(result));
     node->run = &run_reply<T>;
     node->generation = port.generation;
     node->number = port.number;

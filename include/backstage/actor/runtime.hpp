@@ -113,8 +113,8 @@ class Runtime {
   }
   template <class A>
   Ref<A> spawn(Child<A> spec) {
-    detail::Cell& started = start(std::move(spec).build(pool()));
-    return detail::RefAccess::make<A>(&started, started.generation());
+    const auto [cell, generation] = start(std::move(spec).build(pool()));
+    return detail::RefAccess::make<A>(cell, generation);
   }
 
   /// `runtime.ask<Balance>(account).within(1s)`.
@@ -160,7 +160,7 @@ class Runtime {
   template <class A, class M>
   friend class OutsideRequest;
   [[nodiscard]] SlabPool& pool() noexcept;
-  detail::Cell& start(detail::Body& body);
+  std::pair<detail::Cell*, std::uint32_t> start(detail::Body& body);
   /// Blocks (or, in manual mode, drives) until done() or the deadline.
   void wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)(detail::OutsideAsk&),
                   void (*block)(detail::OutsideAsk&, Duration));

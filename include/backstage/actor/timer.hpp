@@ -45,7 +45,7 @@ struct TimerRecord : TimerEntry, LaneNode {
 
   Cell* owner = nullptr;
   std::uint64_t id = 0;
-  Duration period{0};      // 0: once
+  Duration period{0};  // 0: once
   bool to_self = false;
   bool cancelled = false;  // fired already, but not to be handled
   bool queued = false;     // waits among the due ticks
@@ -61,8 +61,8 @@ struct TypedTimer final : TimerRecord {
         return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, target_generation, message)->head;
       }
     }
-    return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, target_generation,
-                                    std::move(message))->head;
+    return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, target_generation, std::move(message))
+                ->head;
   }
   void send() override {
     if constexpr (std::is_copy_constructible_v<M>) {

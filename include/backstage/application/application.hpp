@@ -110,8 +110,8 @@ Task<Result<>> start_app(Context& cx, std::shared_ptr<std::function<Child<A>()>>
   Child<A> spec = (*make)();
   const std::string name = spec.name();
   const Duration within = spec.policy().start_within;
-  spec = std::move(spec).end_notice(
-      EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
+  spec =
+      std::move(spec).end_notice(EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
   auto started = co_await cx.start(spec).within(within);
   if (!started) co_return started.error();
   Cell* const cell = RefAccess::cell(started.value());
@@ -126,9 +126,8 @@ Task<Result<>> start_app(Context& cx, std::shared_ptr<std::function<Child<A>()>>
 template <class A, class... X>
 [[nodiscard]] App app(std::string name, X&&... arguments) {
   auto kept = std::make_shared<std::tuple<std::decay_t<X>...>>(std::forward<X>(arguments)...);
-  auto make = std::make_shared<std::function<Child<A>()>>([name, kept] {
-    return std::apply([&](const auto&... x) { return child<A>(name, x...); }, *kept);
-  });
+  auto make = std::make_shared<std::function<Child<A>()>>(
+      [name, kept] { return std::apply([&](const auto&... x) { return child<A>(name, x...); }, *kept); });
   return App(name, [make](Context& cx, Ref<Apps> apps) { return detail::start_app<A>(cx, make, apps); });
 }
 
@@ -136,7 +135,8 @@ template <class A, class... X>
 template <class A>
 [[nodiscard]] App app_with(std::string name, std::function<Child<A>()> make) {
   auto shared = std::make_shared<std::function<Child<A>()>>(std::move(make));
-  return App(std::move(name), [shared](Context& cx, Ref<Apps> apps) { return detail::start_app<A>(cx, shared, apps); });
+  return App(std::move(name),
+             [shared](Context& cx, Ref<Apps> apps) { return detail::start_app<A>(cx, shared, apps); });
 }
 
 }  // namespace v0

@@ -35,8 +35,8 @@ enum class Errc : std::uint8_t {
 class Error {
  public:
   /// An application error: what a handler returns to refuse.
-  Error(std::string_view text) : Error(Errc::application, text) {}  // NOLINT(google-explicit-constructor)
-  Error(const char* text) : Error(Errc::application, text) {}       // NOLINT(google-explicit-constructor)
+  Error(std::string_view text) : Error(Errc::application, text) {}    // NOLINT(google-explicit-constructor)
+  Error(const char* text) : Error(Errc::application, text) {}         // NOLINT(google-explicit-constructor)
   Error(const std::string& text) : Error(Errc::application, text) {}  // NOLINT(google-explicit-constructor)
   /// A code alone: no allocation; its text is the code's name.
   explicit Error(Errc code) noexcept : code_(code) {}

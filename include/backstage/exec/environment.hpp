@@ -75,6 +75,5 @@ class Environment {
 /// The real world's clock and chance; no door is open yet.
 [[nodiscard]] std::shared_ptr<Environment> real_environment();
 
-
 }  // namespace v0
 }  // namespace backstage

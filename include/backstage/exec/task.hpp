@@ -37,8 +37,8 @@ inline constexpr bool is_inbox_reference<Inbox<M...>&> = true;
 
 /// What a coroutine may take as a parameter: values, and the framework's own references that outlive it.
 template <class P>
-inline constexpr bool may_be_coroutine_parameter = !std::is_reference_v<P> || std::same_as<P, Context&> ||
-                                                   std::same_as<P, const Result<>&> || is_inbox_reference<P>;
+inline constexpr bool may_be_coroutine_parameter =
+    !std::is_reference_v<P> || std::same_as<P, Context&> || std::same_as<P, const Result<>&> || is_inbox_reference<P>;
 
 class TaskPromiseBase {
  public:

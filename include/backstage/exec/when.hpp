@@ -110,9 +110,7 @@ template <class... T>
 class [[nodiscard]] WhenAny final : public WhenBase<T...> {
  public:
   explicit WhenAny(Task<T>... tasks) : WhenBase<T...>(1, std::move(tasks)...) {}
-  std::variant<value_or_monostate_t<T>...> await_resume() {
-    return take(std::index_sequence_for<T...>{});
-  }
+  std::variant<value_or_monostate_t<T>...> await_resume() { return take(std::index_sequence_for<T...>{}); }
 
  private:
   template <std::size_t... I>

@@ -24,8 +24,8 @@ enum class Undelivered : std::uint8_t {
 inline constexpr std::size_t undelivered_kinds = 7;
 
 [[nodiscard]] constexpr std::string_view to_string(Undelivered why) noexcept {
-  constexpr std::array<std::string_view, undelivered_kinds> names{
-      "gone", "stopping", "full", "expired", "ended", "drop_newest", "drop_oldest"};
+  constexpr std::array<std::string_view, undelivered_kinds> names{"gone",  "stopping",    "full",       "expired",
+                                                                  "ended", "drop_newest", "drop_oldest"};
   return names[static_cast<std::size_t>(why)];
 }
 

@@ -54,8 +54,8 @@ struct Envelope {
 
   std::atomic<Envelope*> next{nullptr};  // owned by MessageList
   const MessageDescriptor* descriptor;
-  std::uint32_t generation;     // the target's, checked again when the message is handled
-  std::uint32_t reserved = 0;   // room kept
+  std::uint32_t generation;    // the target's, checked again when the message is handled
+  std::uint32_t reserved = 0;  // room kept
 };
 static_assert(sizeof(Envelope) == 24);
 

@@ -47,7 +47,9 @@ struct Intensity {
   std::uint32_t restarts = 5;
   Duration window = std::chrono::minutes(1);
 
-  static constexpr Intensity unlimited() { return {std::numeric_limits<std::uint32_t>::max(), std::chrono::minutes(1)}; }
+  static constexpr Intensity unlimited() {
+    return {std::numeric_limits<std::uint32_t>::max(), std::chrono::minutes(1)};
+  }
 };
 inline constexpr Intensity unlimited = Intensity::unlimited();
 
@@ -64,7 +66,7 @@ struct Backoff {
     // 80 % to 120 %, in steps of a 1/65536th.
     const auto spread = static_cast<std::int64_t>(chance >> 48U);
     return Duration(base / 10 * 8 + static_cast<std::int64_t>(static_cast<double>(base) * 0.4 *
-                                                               (static_cast<double>(spread) / 65536.0)));
+                                                              (static_cast<double>(spread) / 65536.0)));
   }
 };
 

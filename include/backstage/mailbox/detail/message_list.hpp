@@ -114,19 +114,19 @@ class MessageList {
   /// Any thread: about how many nodes wait. Exact for the owner when nobody pushes.
   [[nodiscard]] std::uint32_t depth() const noexcept {
     // relaxed: a hint; a stale pair may look negative.
-    const auto waiting = static_cast<std::int32_t>(pushed_.load(std::memory_order_relaxed) -
-                                                   taken_.load(std::memory_order_relaxed));
+    const auto waiting =
+        static_cast<std::int32_t>(pushed_.load(std::memory_order_relaxed) - taken_.load(std::memory_order_relaxed));
     return waiting < 0 ? 0 : static_cast<std::uint32_t>(waiting);
   }
   [[nodiscard]] std::uint32_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_idle() const noexcept { return tail_.load(std::memory_order_seq_cst) == idle; }
 
  private:
-  Atomic<std::uintptr_t> tail_{idle};    // written by everybody
-  Atomic<Node*> first_{nullptr};         // written by the push that found the list empty, cleared by the owner
-  Node* last_ = nullptr;                 // owner: taken, not yet retired
-  Atomic<std::uint32_t> taken_{0};       // owner writes
-  Atomic<std::uint32_t> pushed_{0};      // senders write
+  Atomic<std::uintptr_t> tail_{idle};  // written by everybody
+  Atomic<Node*> first_{nullptr};       // written by the push that found the list empty, cleared by the owner
+  Node* last_ = nullptr;               // owner: taken, not yet retired
+  Atomic<std::uint32_t> taken_{0};     // owner writes
+  Atomic<std::uint32_t> pushed_{0};    // senders write
 };
 
 }  // namespace detail
