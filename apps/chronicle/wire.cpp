@@ -260,7 +260,9 @@ Verdict verdict_on(const Error& error) {
     default: break;
   }
   // No answer came, so it may be stored or not: not a refusal. A retry under the same key tells.
-  if (error.may_have_run()) return error_verdict(504, std::string(to_string(error.code())), error.text());
+  if (error.is(Errc::timeout) && error.may_have_run()) {
+    return error_verdict(504, std::string(to_string(error.code())), error.text());
+  }
   // Everything else that an ask may end in means: not now, not here, and not stored.
   return error_verdict(503, std::string(to_string(error.code())), error.text());
 }

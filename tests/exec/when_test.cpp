@@ -33,12 +33,16 @@ Task<int> after(Gate* gate, int value, std::string* log = nullptr) {
     }
   };
   const Mark mark{log, value};
-  co_await Pass{gate};
+  Pass pass{gate};
+  co_await pass;
   if (value < 0) throw std::runtime_error("negative " + std::to_string(value));
   co_return value;
 }
 Task<int> at_once(int value) { co_return value; }
-Task<> nothing(Gate* gate) { co_await Pass{gate}; }
+Task<> nothing(Gate* gate) {
+  Pass pass{gate};
+  co_await pass;
+}
 
 struct When : ::testing::Test {
   template <class T>
