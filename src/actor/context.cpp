@@ -125,7 +125,7 @@ void check_name(std::string_view name) {
 
 namespace {
 
-void release_body(Body& body, Core& core) noexcept { body.release(body, core.memory); }
+void release_body(Body& body, Core& core) noexcept { body.ops->release(body, core.memory); }
 
 /// An unnamed actor is "#n" in its path.
 void number_unnamed(Cell& cell, Core& core) {
@@ -198,7 +198,7 @@ void link_child(Cell& parent, Cell& cell) {
 }
 
 [[noreturn]] void refuse_name(Body& body, Core& core, const std::string& where) {
-  const std::string name(body.name, body.name_bytes);
+  const std::string name(body.name());
   release_body(body, core);
   throw Need::fail(Error(
       Errc::exists,
@@ -226,7 +226,7 @@ void set_off(Cell& cell, Core& core) {
 Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   Core& core = parent.core();
   Extras& extras = parent.need_extras();
-  const std::string_view name(body.name, body.name_bytes);
+  const std::string_view name = body.name();
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
     release_body(body, core);
     throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
@@ -278,7 +278,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     Cell* child = nullptr;
   };
   Cell& root = *core.root;
-  const std::string name(body.name, body.name_bytes);
+  const std::string name(body.name());
   auto node = std::make_unique<AdoptNode>();
   // Until the root has word of it: a shutdown comes before or after, never between.
   const std::lock_guard lock(core.root_mutex);
@@ -422,6 +422,8 @@ void handle_tick(Cell& cell) {
   Extras& extras = *cell.extras;
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
+  if (cell.phase == Phase::draining) [[unlikely]]
+    Lifecycle::handling_while_draining(cell);
   TimerRecord* const timer = extras.due.front();
   extras.due.pop_front();
   timer->queued = false;

@@ -79,7 +79,7 @@ Core::~Core() {
       delete cell->side.load(std::memory_order_relaxed);
       delete cell->extras;
       // The root's: nobody above it could take it back.
-      if (cell->body != nullptr) cell->body->release(*cell->body, memory);
+      if (cell->body != nullptr) cell->body->ops->release(*cell->body, memory);
       cell->~Cell();
     }
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -60,13 +61,14 @@ struct Extras {
   // timers
   std::unordered_map<std::uint64_t, TimerRecord*> timers;
   std::uint64_t last_timer = 0;
-  std::deque<TimerRecord*> due;
-  bool ticked = false;  // the last was a tick: a message that waits comes next
+  std::list<TimerRecord*> due;  // a deque allocates when it is made
+  bool ticked = false;          // the last was a tick: a message that waits comes next
 
   // life
   RestartHistory history;
   SignalTimer restart_timer;
   SignalTimer stop_timer;
+  bool stop_timer_armed = false;
   std::uint32_t restarts = 0;
   ReplyPort start_port;
   std::stop_source stop_source;
@@ -203,6 +205,8 @@ struct Lifecycle {
   static void child_notice(LaneNode& node, Cell* parent);
   static void end_late_init(Cell& cell);
   static void queue_is_empty(Cell& cell);
+  /// A message is about to be handled by an actor that was told to stop: from now on there is a deadline.
+  static void handling_while_draining(Cell& cell);
   [[nodiscard]] static bool accepts(const Cell& cell) noexcept;
 
   static void after_init(Cell& cell);

@@ -365,6 +365,7 @@ void Lifecycle::tell_failure(Cell& cell, const Failure& failure) noexcept {
 void Lifecycle::arm_stop_timer(Cell& cell, Duration within) {
   SignalTimer& timer = cell.need_extras().stop_timer;
   disarm_stop_timer(cell);
+  cell.extras->stop_timer_armed = true;
   timer.bits = signal::expired;
   timer.fire = &signal_by_timer;
   Scheduler& scheduler = *cell.core().scheduler;
@@ -372,7 +373,7 @@ void Lifecycle::arm_stop_timer(Cell& cell, Duration within) {
 }
 
 void Lifecycle::disarm_stop_timer(Cell& cell) noexcept {
-  if (cell.extras == nullptr) return;
+  if (cell.extras == nullptr || !std::exchange(cell.extras->stop_timer_armed, false)) return;
   cell.core().scheduler->cancel(cell.extras->stop_timer);
   // Fired already: under its shard's lock, which cancel() took, so the bit is there by now.
   cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
@@ -414,7 +415,12 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
         return;
       }
       cell.phase = Phase::draining;
-      if (!again) arm_stop_timer(cell, cell.policy().stop_within);
+      // With nothing queued and nothing under way it ends at once: a timer would only cost. A message that comes in
+      // meanwhile arms it (handling_while_draining).
+      if (!again &&
+          (cell.mailbox.depth() != 0 || cell.turn_root != nullptr || cell.interleaved != 0 || cell.ops().has_loop)) {
+        arm_stop_timer(cell, cell.policy().stop_within);
+      }
       return;
     case Phase::draining:
       if (kill) {
@@ -452,6 +458,10 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
 
 void Lifecycle::request_stop(Cell& cell) noexcept {
   if (cell.extras != nullptr && cell.extras->stop_source.stop_possible()) cell.extras->stop_source.request_stop();
+}
+
+void Lifecycle::handling_while_draining(Cell& cell) {
+  if (cell.extras == nullptr || !cell.extras->stop_timer_armed) arm_stop_timer(cell, cell.policy().stop_within);
 }
 
 void Lifecycle::queue_is_empty(Cell& cell) {
@@ -552,6 +562,7 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
   }
   extras.timers.clear();
   if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
+  extras.stop_timer_armed = false;
   scheduler.cancel(extras.stop_timer);
 }
 
@@ -761,7 +772,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
   delete std::exchange(child.extras, nullptr);
   Body* const body = std::exchange(child.body, nullptr);
-  body->release(*body, core.memory);
+  body->ops->release(*body, core.memory);
   child.phase = Phase::vacant;
   core.free_cell(child);
   if (start_port) answer<void>(std::move(start_port), std::move(started));

@@ -57,6 +57,8 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
     // relaxed: read for the text of a timeout only.
     cell.request_began.store(now.ns, std::memory_order_relaxed);
   }
+  if (cell.phase == Phase::draining) [[unlikely]]
+    Lifecycle::handling_while_draining(cell);
   // Counted before it runs: what fails has been handled, too.
   core.count_handled(context);
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

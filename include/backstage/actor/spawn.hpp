@@ -157,7 +157,8 @@ struct OpsOf {
                                 .destroy = &destroy,
                                 .init = &init,
                                 .loop = &loop,
-                                .terminating = &terminating};
+                                .terminating = &terminating,
+                                .release = &release};
 };
 
 /// One block: header, arguments, the actor, its name.
@@ -177,9 +178,7 @@ Body* make_body(SlabPool& pool, std::string_view name, std::tuple<Args...>&& arg
   body->head.ops = &OpsOf<A, Args...>::ops;
   body->head.policy = policy;
   body->head.actor = body->storage;
-  body->head.release = &OpsOf<A, Args...>::release;
   body->head.block_bytes = static_cast<std::uint32_t>(bytes);
-  body->head.name = text;
   body->head.name_bytes = static_cast<std::uint32_t>(name.size());
   return &body->head;
 }

@@ -70,6 +70,8 @@ struct Failure {
   [[nodiscard]] Error own_error() const;
 };
 
+struct Body;
+
 /// How an actor type is built and run. One constant per type.
 struct ActorOps {
   std::string_view type;
@@ -82,17 +84,21 @@ struct ActorOps {
   Handled (*init)(Cell&) = nullptr;
   Handled (*loop)(Cell&) = nullptr;
   Handled (*terminating)(Cell&, const Result<>& why) = nullptr;
+  void (*release)(Body&, SlabPool&) noexcept = nullptr;  ///< destroys the arguments and frees the block
 };
 
 /// In front of each actor's memory: what is kept over its incarnations.
 struct Body {
   const ActorOps* ops = nullptr;
-  const ChildPolicy* policy = nullptr;                   // the shared default, or one of its own
-  void* actor = nullptr;                                 // the actor's storage
-  void (*release)(Body&, SlabPool&) noexcept = nullptr;  // destroys arguments and frees the block
+  const ChildPolicy* policy = nullptr;  // the shared default, or one of its own
+  void* actor = nullptr;                // the actor's storage
   std::uint32_t block_bytes = 0;
   std::uint32_t name_bytes = 0;
-  const char* name = nullptr;  // in the same block
+
+  /// It stands at the end of the same block.
+  [[nodiscard]] std::string_view name() const noexcept {
+    return {reinterpret_cast<const char*>(this) + block_bytes - name_bytes, name_bytes};
+  }
 };
 
 /// Why a root coroutine runs.
@@ -249,9 +255,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   [[nodiscard]] A& actor() const noexcept {
     return *static_cast<A*>(body->actor);
   }
-  [[nodiscard]] std::string_view name() const noexcept {
-    return body != nullptr ? std::string_view(body->name, body->name_bytes) : std::string_view();
-  }
+  [[nodiscard]] std::string_view name() const noexcept { return body != nullptr ? body->name() : std::string_view(); }
   [[nodiscard]] std::string full_path() const;
   /// The last step of the path: its name, or "#3" when it has none.
   [[nodiscard]] std::string step() const;
