@@ -1,4 +1,5 @@
 // The run loop: what a worker does with one cell in one turn. It is the one boundary at which exceptions are caught.
+#include <cassert>
 #include <utility>
 
 #include "core.hpp"
@@ -282,6 +283,7 @@ void Cell::adopt_root(Root& root) noexcept {
 }
 
 void Cell::drop_root(Root& root) noexcept {
+  assert(extras != nullptr && "a cell with a root has extras: adopt_root() made them");
   if (root.previous != nullptr) {
     root.previous->next = root.next;
   } else {
