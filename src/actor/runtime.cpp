@@ -157,9 +157,7 @@ std::pair<detail::Cell*, std::uint32_t> Runtime::start(detail::Body& body) {
   return detail::start_below_root(*core_, body);
 }
 
-Logger Runtime::log(std::string where) const {
-  return core_->logger(where.empty() ? std::string_view("/") : std::string_view("/"));
-}
+Logger Runtime::log() const { return core_->logger("/"); }
 
 bool Runtime::called_inside() const noexcept {
   return detail::this_turn != nullptr && detail::this_turn->cell != nullptr;

@@ -2,7 +2,6 @@
 #include "chronicle/memory_storage.hpp"
 
 #include "chronicle/storage_support.hpp"
-#include "chronicle/write_group.hpp"
 
 namespace chronicle::test {
 namespace {
@@ -78,45 +77,6 @@ TEST(MemoryStorage, is_poisoned_by_a_failed_write_and_by_a_full_disk) {
   ASSERT_TRUE(small.open().has_value());
   EXPECT_FALSE(small.append(std::vector<Draft>{event("s", 1, std::string(2000, 'x'))}).has_value());
   EXPECT_TRUE(small.fault().has_value());
-}
-
-TEST(WriteGroup, answers_every_ticket_once_after_one_sync) {
-  Bench bench;
-  const auto syncs = bench.disk->syncs();
-  WriteGroup<int> group(Limits{}, 3, 1'000'000);
-  group.add(event("s", 1, "a"), 1);
-  group.add(event("s", 1, "a"), 2);
-  EXPECT_FALSE(group.is_due());
-  group.add(event("not good", 1, "a"), 3);
-  EXPECT_TRUE(group.is_due());
-  std::string said;
-  group.flush(bench.storage, [&](int ticket, Result<Outcome> outcome) {
-    EXPECT_EQ(bench.disk->syncs(), syncs + 1) << "an answer left before the sync";
-    said += std::to_string(ticket) + (outcome->is_stored() ? "stored " : outcome->is_duplicate() ? "twice " : "no ");
-    if (ticket == 1) group.add(event("s", 2, "b"), 4);
-  });
-  EXPECT_EQ(said, "1stored 2twice 3no ");
-  EXPECT_EQ(group.count(), 1u);
-  bench.disk->fail_sync(1);
-  group.flush(bench.storage, [&](int ticket, Result<Outcome> outcome) {
-    EXPECT_EQ(ticket, 4);
-    EXPECT_FALSE(outcome.has_value());
-  });
-  EXPECT_TRUE(group.is_empty());
-}
-
-TEST(WriteGroup, fits_what_one_append_takes_and_any_draft_alone) {
-  Limits limits;
-  limits.group_count = 2;
-  limits.group_bytes = 1000;
-  WriteGroup<int> group(limits);
-  EXPECT_TRUE(group.fits(event("s", 1, std::string(5000, 'x'))));
-  group.add(event("s", 1, "a"), 1);
-  EXPECT_TRUE(group.is_due());
-  EXPECT_FALSE(group.fits(event("s", 2, std::string(900, 'x'))));
-  EXPECT_TRUE(group.fits(event("s", 2, "b")));
-  group.add(event("s", 2, "b"), 2);
-  EXPECT_FALSE(group.fits(event("s", 3, "c")));
 }
 
 }  // namespace

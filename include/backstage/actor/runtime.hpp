@@ -147,7 +147,8 @@ class Runtime {
   /// Asks every actor; those that do not answer within `within` are marked.
   [[nodiscard]] ServiceTree service_tree(Duration within = std::chrono::seconds(1));
   [[nodiscard]] const Environment& environment() const noexcept;
-  [[nodiscard]] Logger log(std::string where = "") const;
+  /// A logger that speaks for the root: "/".
+  [[nodiscard]] Logger log() const;
   [[nodiscard]] unsigned workers() const noexcept;
   /// Blocks that the runtime's pool has handed out: a census for tests, exact when the runtime rests.
   [[nodiscard]] SlabCensus memory() const;
