@@ -1,6 +1,7 @@
 // Feeds bytes to a server's connection over the memory network, cut as the first byte says. Checked: nothing crashes;
 // every request that reaches the handler has a body within the limit and no dot segment; and how the bytes are cut
 // changes neither what the handler sees nor how many answers there are.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,10 +9,36 @@
 #include <vector>
 
 #include "../tests/http/world.hpp"
+#include "phrases.hpp"
 
 namespace {
 
 constexpr std::size_t max_body = 4096;
+
+constexpr std::array<std::string_view, 24> phrases{"GET / HTTP/1.1\r\n",
+                                                   "POST /a?b=c HTTP/1.1\r\n",
+                                                   "PUT /a%2Fb HTTP/1.0\r\n",
+                                                   "HEAD http://127.0.0.1:8080/x HTTP/1.1\r\n",
+                                                   "OPTIONS * HTTP/1.1\r\n",
+                                                   "Host: 127.0.0.1:8080\r\n",
+                                                   "Host: localhost:8080\r\n",
+                                                   "\r\n",
+                                                   "\r\n\r\n",
+                                                   "Content-Length: 3\r\n",
+                                                   "Content-Length: 0\r\n",
+                                                   "Content-Length: 5000\r\n",
+                                                   "Transfer-Encoding: chunked\r\n",
+                                                   "3\r\nabc\r\n",
+                                                   "3;x=y\r\n",
+                                                   "0\r\n\r\n",
+                                                   "0\r\nHost: evil\r\n\r\n",
+                                                   "Connection: close\r\n",
+                                                   "Connection: keep-alive\r\n",
+                                                   "Expect: 100-continue\r\n",
+                                                   "Origin: http://127.0.0.1:8080\r\n",
+                                                   "Sec-Fetch-Site: cross-site\r\n",
+                                                   "GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n",
+                                                   "abc"};
 
 struct Outcome {
   std::vector<std::string> seen;
@@ -47,7 +74,8 @@ Outcome play(const std::string& bytes, std::size_t piece) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
-  const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string bytes = backstage_fuzz::with_phrases(input, phrases);
   if (play(bytes, std::size_t{1} + data[0] % 32U) == play(bytes, backstage::net::Stream::read_chunk)) return 0;
   std::abort();
 }

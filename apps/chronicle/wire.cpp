@@ -43,7 +43,7 @@ std::size_t end_of_value(std::string_view text) {
 }
 
 /// The member's value exactly as it was written, so that no number is written anew. Precondition: as above, and an
-/// object. Nothing when the name was written with escapes.
+/// object. Nothing when a name was written with escapes: it may be this one.
 std::optional<std::string_view> written_member(std::string_view object, std::string_view name) {
   const auto skip = [&](std::string_view of) {
     object.remove_prefix(std::min(object.find_first_not_of(of), object.size()));
@@ -52,6 +52,7 @@ std::optional<std::string_view> written_member(std::string_view object, std::str
   skip(" \t\r\n{");
   while (!object.empty() && object.front() == '"') {
     const std::string_view key = object.substr(0, end_of_value(object));
+    if (key.find('\\') != std::string_view::npos) return std::nullopt;
     object.remove_prefix(key.size());
     skip(" \t\r\n:");
     const std::string_view value = object.substr(0, end_of_value(object));
@@ -116,6 +117,7 @@ Result<Draft> parse_draft(std::string_view text) {
   if (object == nullptr) return invalid("a message is a JSON object: {\"stream\":\"...\",\"payload\":...}");
   Draft draft;
   bool has_payload = false;
+  std::string_view type_of_payload;  // where none is given, wherever in the object it could have stood
   for (const auto& [name, member] : *object) {
     const std::string_view key = name;
     if (key == "source_time") {
@@ -129,11 +131,11 @@ Result<Draft> parse_draft(std::string_view text) {
       has_payload = true;
       if (const auto* string = member.if_string()) {
         draft.payload = *string;
-        if (draft.content_type.empty()) draft.content_type = "text/plain; charset=utf-8";
+        type_of_payload = "text/plain; charset=utf-8";
       } else {
         const auto written = written_member(text, "payload");
         draft.payload = written ? std::string(*written) : json::serialize(member);
-        if (draft.content_type.empty()) draft.content_type = "application/json";
+        type_of_payload = "application/json";
       }
       continue;
     }
@@ -162,6 +164,7 @@ Result<Draft> parse_draft(std::string_view text) {
   }
   if (draft.stream.empty()) return invalid("the message names no \"stream\"");
   if (!has_payload) return invalid("the message has no \"payload\" (or \"payload_base64\")");
+  if (draft.content_type.empty()) draft.content_type = type_of_payload;
   return draft;
 }
 

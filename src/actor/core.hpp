@@ -192,46 +192,6 @@ struct RunLoop {
   static void run(Runnable& runnable, Worker& worker);
 };
 
-/// The life of one actor: every function runs in the turn of the cell it is given, unless it says otherwise.
-struct Lifecycle {
-  static void begin(Cell& cell);
-  static void obey(Cell& cell, std::uint32_t commands);
-  /// Moves on when what the phase waited for has happened. True: something changed.
-  static bool advance(Cell& cell);
-  /// To be called in a catch block: the incarnation ends by what is being handled.
-  static void fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message);
-  static void fail(Cell& cell, Failure& failure, bool by_wish);
-  static void tell_failure(Cell& cell, const Failure& failure) noexcept;
-  static void child_notice(LaneNode& node, Cell* parent);
-  static void end_late_init(Cell& cell);
-  static void queue_is_empty(Cell& cell);
-  /// A message is about to be handled by an actor that was told to stop: from now on there is a deadline.
-  static void handling_while_draining(Cell& cell);
-  [[nodiscard]] static bool accepts(const Cell& cell) noexcept;
-
-  static void after_init(Cell& cell);
-  static void order_stop(Cell& cell, bool keep, bool kill);
-  static void begin_ending(Cell& cell);
-  static bool stop_next_child(Cell& cell);
-  static void begin_terminating(Cell& cell);
-  static void finish_incarnation(Cell& cell);
-  static void close(Cell& cell);
-  static void drop_coroutines(Cell& cell) noexcept;
-  static void cancel_timers(Cell& cell) noexcept;
-  static void destroy_actor(Cell& cell) noexcept;
-  static void drain_as_dead(Cell& cell, Undelivered why) noexcept;
-  static void decide(Cell& parent, Cell& child, std::uint32_t notice);
-  static void reap(Cell& parent, Cell& child);
-  static void arm_stop_timer(Cell& cell, Duration within);
-  static void disarm_stop_timer(Cell& cell) noexcept;
-  static void request_stop(Cell& cell) noexcept;
-  static void close_unclaimed(Cell& cell);
-  static Result<> outcome(const Cell& cell);
-};
-
-/// Takes a child out of its parent's list, its name aside; parent's turn.
-void unlist_child(Cell& parent, Cell& child) noexcept;
-
 /// Takes from the side box what is next, or null. Clears the signal when it is empty.
 [[nodiscard]] Envelope* take_from_side(Cell& cell) noexcept;
 /// Lets waiting senders in, as far as there is room.

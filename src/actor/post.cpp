@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core.hpp"
+#include "lifecycle.hpp"
 
 namespace backstage {
 inline namespace v0 {

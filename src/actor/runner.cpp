@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "lifecycle.hpp"
 
 namespace backstage {
 inline namespace v0 {

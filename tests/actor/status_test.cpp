@@ -187,4 +187,34 @@ TEST(M3, the_service_tree_is_complete_while_an_actor_ends) {
   EXPECT_EQ(world.now(), before);
 }
 
+/// Hears how its child fares.
+struct Overseer {
+  Journal* journal;
+  explicit Overseer(Journal* j) : journal(j) {}
+  void init(Context& cx) {
+    part = cx.spawn(child<Part>("part", Plan{}).report_to(cx.self(this)).backoff(10ms, 10ms));
+  }
+  void handle(StatusChanged change) {
+    journal->note(change.path + " " + std::string(to_string(change.from)) + ">" + std::string(to_string(change.to)) +
+                  " " + std::to_string(change.incarnation));
+  }
+  void handle(Break how) { part.send(std::move(how)); }
+  Ref<Part> part;
+};
+
+TEST(L1, a_child_reports_each_change_to_whom_its_spec_names_over_its_restarts) {
+  sim::TestRuntime world;
+  Journal journal;
+  const auto above = world.spawn<Overseer>("above", &journal);
+  world.run();
+  EXPECT_EQ(journal.take(),
+            (Lines{"/above/part starting>initializing 1", "/above/part initializing>running 1"}));
+  above.send(Break{"boom"});
+  world.run();
+  EXPECT_EQ(journal.take(), (Lines{"/above/part running>stopping 1", "/above/part stopping>stopped 1"}));
+  world.advance(20ms);
+  EXPECT_EQ(journal.take(), (Lines{"/above/part stopped>starting 2", "/above/part starting>initializing 2",
+                                   "/above/part initializing>running 2"}));
+}
+
 }  // namespace

@@ -104,6 +104,7 @@ TEST(Router, refuses_patterns_that_cannot_be_meant) {
 TEST(Uri, decodes_once_and_strictly) {
   EXPECT_EQ(http::percent_decode("a%2Fb%c3%a4+%25").value(), "a/b\xc3\xa4+%");
   EXPECT_EQ(http::percent_decode("%252e").value(), "%2e");
+  EXPECT_FALSE(http::percent_decode(std::string_view("a\0b", 3)));
   for (const char* bad : {"%", "%4", "%zz", "%00", "%ff", "%c0%80", "%ed%a0%80", "%f4%90%80%80"}) {
     EXPECT_FALSE(http::percent_decode(bad)) << bad;
   }

@@ -68,8 +68,9 @@ Fields fields_of(std::string_view stanza) {
       continue;
     }
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0) continue;
-    fields.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+    const std::string_view name = trim(line.substr(0, colon == std::string_view::npos ? 0 : colon));
+    if (name.empty()) continue;
+    fields.emplace_back(name, trim(line.substr(colon + 1)));
   }
   return fields;
 }

@@ -32,13 +32,6 @@ struct DeadLetter {
   std::string_view actor;    ///< the type of the actor it was meant for
   std::string path;          ///< that actor's path where it is known (it may be gone)
 };
-struct StatusChanged {
-  std::string path;
-  std::string_view actor;
-  Status from;
-  Status to;
-  std::uint32_t incarnation;
-};
 /// An incarnation ended by a failure.
 struct ActorFailed {
   std::string path;

@@ -37,9 +37,17 @@ struct EndTarget {
   Envelope* (*make)(Cell& child, CoreFace&, WorkerContext*, std::uint32_t generation, Result<> result) = nullptr;
 };
 
+/// Who is told of each change of a child's status.
+struct ReportTarget {
+  Cell* cell = nullptr;
+  std::uint32_t generation = 0;
+  Envelope* (*make)(CoreFace&, WorkerContext*, std::uint32_t generation, StatusChanged change) = nullptr;
+};
+
 /// A policy of a child's own, with what else its spec says.
 struct OwnPolicy : ChildPolicy {
   EndTarget end;
+  ReportTarget report;
 };
 inline constexpr ChildPolicy default_policy{};
 
@@ -203,6 +211,17 @@ Envelope* make_eol(Cell& child, CoreFace& core, WorkerContext* context, std::uin
   }
 }
 
+template <class P>
+Envelope* make_report(CoreFace& core, WorkerContext* context, std::uint32_t generation, StatusChanged change) {
+  try {
+    return &build<PlainEnvelope<StatusChanged>>(core, context, system_descriptor<P, StatusChanged>, generation,
+                                                std::move(change))
+                ->head;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 /// Starts the child in the running cell's name (or, from outside, the root's). The Ref to it is made with its
 /// place_generation: the child may run, and end, on another worker before this returns.
 [[nodiscard]] Cell& start_child(Cell& parent, Body& body, ReplyPort started);
@@ -265,6 +284,18 @@ class [[nodiscard]] Child {
     } else {
       return std::move(*this);
     }
+  }
+
+  /// Each change of the child's status is sent to `target`, in order: from starting to stopped, in every incarnation.
+  template <class P>
+  Child report_to(Ref<P> target) && {
+    static_assert(Handles<P, StatusChanged>,
+                  "report_to(self): the target has no handle() for it: add  "
+                  "void handle(backstage::StatusChanged, backstage::Context&)");
+    return own([&](auto& p) {
+      p.report = detail::ReportTarget{detail::RefAccess::cell(target), detail::RefAccess::generation(target),
+                                      &detail::make_report<P>};
+    });
   }
 
   /// For the floors above: who is told of its end, in a form of their own.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace backstage {
@@ -53,6 +54,17 @@ enum class Status : std::uint8_t {
   }
   return 0;
 }
+
+/// A place changed its status. An event of the runtime (events.hpp), and a message to whoever the child's spec names with
+/// `report_to`, or who subscribed. Changes of one place come in order, each once.
+struct StatusChanged {
+  std::string path;
+  std::string_view actor;  ///< its type
+  Status from;
+  Status to;
+  std::uint32_t incarnation;
+  std::string word;  ///< the actor's own word for it ("disconnected"), or empty
+};
 
 }  // namespace v0
 }  // namespace backstage

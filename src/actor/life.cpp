@@ -1,0 +1,225 @@
+// The life of one actor: its start and the orders that it obeys (stop.cpp: how it ends). Each function runs in the turn of the cell it is given.
+//
+//   starting --begin--> initializing --after_init--> running --order_stop--> draining --queue_is_empty-->
+//       \____________________\_________________________\______fail______________\___> ending (children first)
+//   ending --begin_terminating--> terminating --finish_incarnation--> closing (for good)
+//                                                                 \-> ended  --(parent decides)--> starting | closing
+//                                                                 \-> kept   --(parent's next init)--> starting | closing
+//
+// Every state but running is left in bounded time: init by start_within, and once stopped stop_within; draining by
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+Result<> Lifecycle::outcome(const Cell& cell) {
+  if (cell.failure != nullptr && !cell.by_wish) return cell.failure->error();
+  return {};
+}
+// -------------------------------------------------------------------------------------------------- status
+
+void Cell::set_status(Status next) {
+  const Status before = status.load(std::memory_order_relaxed);
+  if (before == next) return;
+  status.store(next, std::memory_order_relaxed);
+  Core& all = core();
+  const ReportTarget* const report =
+      body->policy != &default_policy ? &static_cast<const OwnPolicy*>(body->policy)->report : nullptr;
+  const bool reported = report != nullptr && report->cell != nullptr;
+  if (!reported && !all.events.wanted()) return;
+  StatusChanged change{full_path(), ops().type, before, next, incarnation, {}};
+  if (reported) {
+    WorkerContext* const context = context_for(&all);
+    if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
+      count_sent(all, context);
+      post(all, context, *report->cell, *envelope);
+    }
+  }
+  if (all.events.wanted()) all.events.emit(std::move(change));
+}
+
+// --------------------------------------------------------------------------------------------------- start
+
+bool Lifecycle::accepts(const Cell& cell) noexcept {
+  if (cell.phase != Phase::running && cell.phase != Phase::draining) return false;
+  if (cell.turn_root != nullptr) return cell.extras->inbox != nullptr;
+  if (cell.draining_waits) return false;
+  if (cell.ops().has_loop) return false;
+  return cell.interleaved < cell.policy().interleaved;
+}
+
+void Lifecycle::begin(Cell& cell) {
+  ++cell.incarnation;
+  cell.phase = Phase::initializing;
+  cell.init_succeeded = false;
+  cell.failed = false;
+  cell.by_wish = false;
+  cell.status_stated = false;
+  cell.draining_waits = false;
+  cell.began = this_turn->worker->fresh_now();
+  if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
+  if (cell.extras != nullptr) {
+    cell.extras->stop_source = std::stop_source(std::nostopstate);
+    cell.extras->inbox_closed = false;
+    cell.extras->loop_over = false;
+  }
+  cell.set_status(Status::starting);
+  try {
+    cell.ops().construct(cell);
+    cell.constructed = true;
+  } catch (...) {
+    fail_by_exception(cell, Failure::Stage::constructor, "constructor");
+    return;
+  }
+  if (!cell.ops().has_init) {
+    after_init(cell);
+    return;
+  }
+  cell.set_status(Status::initializing);
+  try {
+    if (cell.ops().init(cell) == Handled::suspended) arm_stop_timer(cell, cell.policy().start_within);
+  } catch (...) {
+    fail_by_exception(cell, Failure::Stage::init, "init");
+  }
+}
+
+/// start_within has passed: an init that never ends is a failure like any other.
+void Lifecycle::end_late_init(Cell& cell) {
+  try {
+    throw Need::fail(Error(Errc::timeout, "init did not end within " + to_string(cell.policy().start_within)));
+  } catch (...) {
+    fail_by_exception(cell, Failure::Stage::init, "init");
+  }
+}
+
+void Lifecycle::after_init(Cell& cell) {
+  cell.init_succeeded = true;
+  cell.phase = Phase::running;
+  // A status that init set (idle, outage ...) is kept.
+  const Status now = cell.status.load(std::memory_order_relaxed);
+  if (now == Status::initializing || now == Status::starting) cell.set_status(Status::running);
+  cell.began = this_turn->worker->coarse_now();
+  if (cell.extras != nullptr) {
+    // Ordered to stop meanwhile, it has what is left of stop_within.
+    if (!cell.stop_ordered) disarm_stop_timer(cell);
+    if (cell.extras->start_port) answer<void>(std::move(cell.extras->start_port), Result<>());
+    close_unclaimed(cell);
+  }
+  // Also when it is to stop at once: only its loop can handle what is queued.
+  if (cell.ops().has_loop && !(cell.stop_ordered && cell.policy().on_stop == OnStop::drop)) {
+    try {
+      (void)cell.ops().loop(cell);
+    } catch (...) {
+      fail_by_exception(cell, Failure::Stage::loop, "event_loop");
+    }
+  }
+  if (cell.stop_ordered) order_stop(cell, cell.keep_place, false);
+}
+
+/// Places that a failed incarnation left and that this init did not take over are over for good.
+void Lifecycle::close_unclaimed(Cell& cell) {
+  for (Cell* child = cell.extras->first_child; child != nullptr; child = child->next_sibling) {
+    if (child->quiet) {
+      child->quiet = false;
+      child->signal_command(signal::close);
+    }
+  }
+}
+
+void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
+  if ((commands & signal::start) != 0 &&
+      (cell.phase == Phase::starting || cell.phase == Phase::ended || cell.phase == Phase::kept)) {
+    if (cell.stop_ordered || cell.stop_at_start) {
+      // Children whose places were kept go first.
+      cell.stop_ordered = true;
+      begin_ending(cell);
+    } else {
+      destroy_actor(cell);
+      begin(cell);
+    }
+  }
+  if ((commands & signal::yield) != 0) {
+    for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr;) {
+      Awaiter* const next = awaiter->next_;
+      if (awaiter->yields_) {
+        awaiter->yields_ = false;
+        cell.wake_awaiter(*awaiter);
+        break;  // the list may have changed; the others are found by the next signal
+      }
+      awaiter = next;
+    }
+    for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+      if (awaiter->yields_) cell.signals.fetch_or(signal::yield, std::memory_order_relaxed);
+    }
+  }
+  if ((commands & signal::close) != 0) {
+    if (cell.phase == Phase::ended || cell.phase == Phase::kept) {
+      // Children whose places were kept go first.
+      cell.stop_ordered = true;
+      begin_ending(cell);
+    } else {
+      order_stop(cell, false, true);
+    }
+  }
+  if ((commands & signal::kill) != 0) order_stop(cell, false, true);
+  if ((commands & signal::stop) != 0) order_stop(cell, false, false);
+  if ((commands & signal::keep) != 0) order_stop(cell, true, false);
+  if ((commands & signal::decided) != 0 && cell.phase == Phase::ended && cell.stop_ordered && !is_with_parent(cell)) {
+    order_stop(cell, cell.keep_place, cell.killed);
+  }
+  if ((commands & signal::expired) != 0) {
+    // The stop deadline: coroutines end where they wait, what is queued is dropped.
+    if (cell.phase == Phase::initializing && !cell.stop_ordered) {
+      end_late_init(cell);
+    } else if (cell.phase == Phase::initializing || cell.phase == Phase::draining ||
+               cell.phase == Phase::terminating) {
+      const bool was_terminating = cell.phase == Phase::terminating;
+      const char* const what = was_terminating                     ? "terminating"
+                               : cell.phase == Phase::initializing ? "init"
+                                                                   : "draining";
+      drop_coroutines(cell);
+      cell.core().logger(cell.full_path()).warn("stop deadline passed", {{"while", what}});
+      if (was_terminating) {
+        finish_incarnation(cell);
+      } else {
+        begin_ending(cell);
+      }
+    }
+  }
+}
+
+bool Lifecycle::advance(Cell& cell) {
+  if (cell.extras != nullptr && cell.extras->loop_over) {
+    cell.extras->loop_over = false;
+    if (cell.phase == Phase::running || cell.phase == Phase::draining) {
+      // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
+      if (cell.policy().restart != Restart::always) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      begin_ending(cell);
+      return true;
+    }
+  }
+  switch (cell.phase) {
+    case Phase::initializing:
+      if (cell.turn_root != nullptr) return false;
+      after_init(cell);
+      return true;
+    case Phase::terminating:
+      if (cell.turn_root != nullptr) return false;
+      finish_incarnation(cell);
+      return true;
+    case Phase::draining:
+      if (!cell.draining_waits || cell.interleaved != 0) return false;
+      begin_ending(cell);
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,285 @@
+// Spawning: new places, places taken over from a former incarnation of the parent (promises L2, L8), and finding children.
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+bool Cell::policy_has_end_target() const noexcept { return body->policy != &default_policy; }
+
+SlabPool& pool_of(Cell& parent) noexcept { return parent.core().memory; }
+
+void check_name(std::string_view name) {
+  // "" is unnamed. The rest must be printable in a path and in a log line, and say one step only.
+  if (name.size() > 120) {
+    throw Need::fail(
+        Error(Errc::invalid, "the name '" + std::string(name.substr(0, 40)) + "...' is longer than 120 bytes"));
+  }
+  if (name == "." || name == "..") {
+    throw Need::fail(
+        Error(Errc::invalid, "the name '" + std::string(name) + "' means a step of a path: choose another"));
+  }
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '/') {
+      throw Need::fail(
+          Error(Errc::invalid, "the name '" + std::string(name) +
+                                   "' holds a space, a control character or '/': names are one step of a path"));
+    }
+    if (c == '#') {
+      throw Need::fail(
+          Error(Errc::invalid, "the name '" + std::string(name) + "' holds '#', which marks unnamed actors"));
+    }
+  }
+}
+
+namespace {
+
+void release_body(Body& body, Core& core) noexcept { body.ops->release(body, core.memory); }
+
+/// An unnamed actor is "#n" in its path.
+void number_unnamed(Cell& cell, Core& core) {
+  if (cell.body->name_bytes != 0) return;
+  cell.unnamed_number = core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
+  cell.body = &body;
+  cell.parent = &parent;
+  cell.place_generation = cell.generation();
+  const Mailbox& box = body.policy->mailbox;
+  const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
+  cell.bound = side ? Mailbox::no_limit : box.count_limit();
+  cell.drops_newest = box.when_full() == WhenFull::drop_newest;
+  cell.scheduling_group = parent.scheduling_group;
+  cell.quiet = false;
+  cell.end_notice.run = &Lifecycle::child_notice;
+  cell.end_notice.generation = parent.generation();
+  if (started) cell.need_extras().start_port = std::move(started);
+  if (side) {
+    SideBox* box_side = cell.side.load(std::memory_order_acquire);
+    if (box_side == nullptr) {
+      box_side = new SideBox();
+      SideBox* none = nullptr;
+      if (!cell.side.compare_exchange_strong(none, box_side, std::memory_order_acq_rel)) {
+        delete box_side;
+        box_side = none;
+      }
+    }
+    const std::lock_guard lock(box_side->mutex);
+    box_side->generation = cell.generation();
+    box_side->kind = box;
+    box_side->queues = true;
+    cell.gate.fetch_or(gate_bit::special, std::memory_order_seq_cst);
+  } else if (SideBox* const box_side = cell.side.load(std::memory_order_acquire)) {
+    // A place that is taken over under another kind of mailbox: what is queued goes on to be queued there.
+    const std::lock_guard lock(box_side->mutex);
+    if (box_side->queues && box_side->generation == cell.generation()) box_side->kind = box;
+  }
+}
+
+/// A cell that becomes a new place: whatever its former owner left is wiped out.
+void reset(Cell& cell) {
+  cell.incarnation = 0;
+  cell.handled.store(0, std::memory_order_relaxed);
+  cell.status.store(Status::starting, std::memory_order_relaxed);
+  cell.stop_ordered = false;
+  cell.keep_place = false;
+  cell.failed = false;
+  cell.by_wish = false;
+  cell.killed = false;
+  cell.stop_at_start = false;
+  cell.status_stated = false;
+  cell.init_succeeded = false;
+  cell.constructed = false;
+}
+
+void link_child(Cell& parent, Cell& cell) {
+  Extras& extras = parent.need_extras();
+  cell.next_sibling = nullptr;
+  cell.previous_sibling = extras.last_child;
+  if (extras.last_child != nullptr) {
+    extras.last_child->next_sibling = &cell;
+  } else {
+    extras.first_child = &cell;
+  }
+  extras.last_child = &cell;
+  ++extras.children;
+}
+
+[[noreturn]] void refuse_name(Body& body, Core& core, const std::string& where) {
+  const std::string name(body.name());
+  release_body(body, core);
+  throw Need::fail(Error(
+      Errc::exists,
+      "'" + name + "' below " + where + " is taken by a living actor: choose another name, or backstage::unnamed"));
+}
+
+Cell& fresh_place(Core& core, Body& body) {
+  try {
+    return core.new_cell();
+  } catch (...) {
+    release_body(body, core);
+    throw;
+  }
+}
+
+void set_off(Cell& cell, Core& core) {
+  cell.phase = Phase::starting;
+  // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
+  cell.signals.exchange(signal::alive | signal::start, std::memory_order_seq_cst);
+  if (cell.mailbox.wake()) core.scheduler->schedule(cell);
+}
+
+}  // namespace
+
+Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
+  Core& core = parent.core();
+  Extras& extras = parent.need_extras();
+  const std::string_view name = body.name();
+  if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
+    release_body(body, core);
+    throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
+  }
+  if (!name.empty()) {
+    Cell* kept = nullptr;
+    {
+      const std::lock_guard lock(extras.names_mutex);
+      kept = extras.names.find(name);
+      if (kept != nullptr && kept->quiet) extras.names.erase(*kept);  // its name goes with the old body
+    }
+    if (kept != nullptr && !kept->quiet) refuse_name(body, core, parent.full_path());
+    if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
+      // L2: the place is taken over, with its mailbox and its Refs.
+      release_body(*kept->body, core);
+      // Last in start order, and with a fresh budget: those before it failed under another supervisor.
+      unlist_child(parent, *kept);
+      link_child(parent, *kept);
+      if (kept->extras != nullptr) kept->extras->history = RestartHistory();
+      equip(*kept, parent, body, std::move(started));
+      {
+        const std::lock_guard lock(extras.names_mutex);
+        extras.names.insert(*kept);
+      }
+      kept->signal_command(signal::start);
+      return *kept;
+    }
+    if (kept != nullptr) {
+      kept->quiet = false;
+      kept->signal_command(signal::close);
+    }
+  }
+  Cell& cell = fresh_place(core, body);
+  reset(cell);
+  equip(cell, parent, body, std::move(started));
+  number_unnamed(cell, core);
+  if (!name.empty()) {
+    const std::lock_guard lock(extras.names_mutex);
+    extras.names.insert(cell);
+  }
+  link_child(parent, cell);
+  set_off(cell, core);
+  return cell;
+}
+
+/// From outside: the root adopts it in its own turn.
+std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
+  struct AdoptNode : LaneNode {
+    Cell* child = nullptr;
+  };
+  Cell& root = *core.root;
+  const std::string name(body.name());
+  auto node = std::make_unique<AdoptNode>();
+  // Until the root has word of it: a shutdown comes before or after, never between.
+  const std::lock_guard lock(core.root_mutex);
+  if (core.shut_down) {
+    release_body(body, core);
+    throw Need::fail(Error(Errc::stopping, "the runtime is being stopped and starts no more actors"));
+  }
+  if (!name.empty() && core.root_names.contains(name)) refuse_name(body, core, "/");
+  Cell& cell = fresh_place(core, body);
+  if (!name.empty()) core.root_names.emplace(name, &cell);
+  reset(cell);
+  equip(cell, root, body, {});
+  number_unnamed(cell, core);
+  cell.phase = Phase::starting;
+  // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
+  cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
+  node->generation = root.generation();
+  node->child = &cell;
+  node->run = [](LaneNode& self, Cell* at) {
+    const std::unique_ptr<AdoptNode> guard(static_cast<AdoptNode*>(&self));
+    Cell& child = *guard->child;
+    if (at == nullptr) return;
+    link_child(*at, child);
+    if (!child.name().empty()) {
+      const std::lock_guard names(at->extras->names_mutex);
+      at->extras->names.insert(child);
+    }
+    // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
+    const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
+    child.signal_command(starts ? signal::start : signal::stop);
+    if (at->phase == Phase::ending && at->extras->stopping_child == nullptr) (void)Lifecycle::stop_next_child(*at);
+  };
+  // Read before the root hears of it: afterwards the actor may run, end, and its cell be somebody else's.
+  const std::uint32_t generation = cell.generation();
+  root.post_lane(*node.release());
+  return {&cell, generation};
+}
+
+const Cell& parent_of(const Cell& me) noexcept { return me.parent != nullptr ? *me.parent : me; }
+
+Cell& root_of(Cell& cell) noexcept { return *cell.core().root; }
+
+Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::string_view name, const void* type_id,
+                                                   std::string_view type) {
+  std::string there;
+  if (parent.extras != nullptr) {
+    const std::lock_guard lock(parent.extras->names_mutex);
+    if (Cell* const found = parent.extras->names.find(name)) {
+      Cell& cell = *found;
+      if (cell.ops().type_id != type_id) {
+        return Error(Errc::invalid, "'" + std::string(name) + "' is a " + std::string(cell.ops().type) + ", not a " +
+                                        std::string(type));
+      }
+      // Not its present generation: it may have ended, and its parent not know it yet.
+      return std::pair(&cell, cell.place_generation);
+    }
+    std::size_t shown = 0;
+    parent.extras->names.for_each([&](const Cell& other) {
+      if (++shown <= 8) {
+        there += (there.empty() ? "" : ", ") + std::string(other.name());
+      } else if (shown == 9) {
+        there += ", ...";
+      }
+    });
+  }
+  return Error(Errc::not_found,
+               "no '" + std::string(name) + "' below " + parent.full_path() + ": it has children [" + there + "]");
+}
+
+Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name, const void* type_id,
+                                                 std::string_view type) {
+  Core& core = me.core();
+  const std::lock_guard lock(core.root_mutex);
+  const auto found = core.apps.find(name);
+  if (found == core.apps.end()) {
+    std::string there;
+    for (const auto& [other, app] : core.apps) there += (there.empty() ? "" : ", ") + other;
+    return Error(Errc::not_found, "no app '" + std::string(name) + "': the launcher runs [" + there + "]");
+  }
+  const App& app = found->second;
+  if (app.type_id != type_id) {
+    return Error(Errc::invalid, "the app '" + std::string(name) + "' is a " + std::string(app.type) + ", not a " +
+                                    std::string(type));
+  }
+  return std::pair(app.cell, app.generation);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

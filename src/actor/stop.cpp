@@ -1,0 +1,304 @@
+// How an actor ends (promise L4): told to stop, or failed. Children first, then the terminating hook, destruction, and
+// word to the parent. Each function runs in the turn of the cell it is given.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+void Lifecycle::arm_stop_timer(Cell& cell, Duration within) {
+  SignalTimer& timer = cell.need_extras().stop_timer;
+  disarm_stop_timer(cell);
+  cell.extras->stop_timer_armed = true;
+  timer.bits = signal::expired;
+  timer.fire = &signal_by_timer;
+  Scheduler& scheduler = *cell.core().scheduler;
+  scheduler.arm(timer, scheduler.now() + within);
+}
+
+void Lifecycle::disarm_stop_timer(Cell& cell) noexcept {
+  if (cell.extras == nullptr || !std::exchange(cell.extras->stop_timer_armed, false)) return;
+  cell.core().scheduler->cancel(cell.extras->stop_timer);
+  // Fired already: under its shard's lock, which cancel() took, so the bit is there by now.
+  cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
+}
+
+void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
+  if (cell.phase == Phase::closing || cell.phase == Phase::vacant) return;
+  if (cell.phase == Phase::kept) {
+    // The place is the parent's until its next init, or its end. A stop is remembered: it was meant for the place.
+    if (!keep) cell.stop_at_start = true;
+    return;
+  }
+  const bool again = cell.stop_ordered;
+  cell.stop_ordered = true;
+  cell.killed = cell.killed || kill;
+  // A place that is to go for good is not kept, whichever order came first.
+  cell.keep_place = keep && (!again || cell.keep_place);
+  if (!cell.keep_place) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+  request_stop(cell);
+  switch (cell.phase) {
+    case Phase::starting:
+      cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
+      begin_ending(cell);
+      return;
+    case Phase::initializing:
+      // Init may finish within the deadline; then the stop goes on from after_init().
+      if (kill || keep) {
+        drop_coroutines(cell);
+        begin_ending(cell);
+      } else if (!again) {
+        arm_stop_timer(cell, cell.policy().stop_within);
+      }
+      return;
+    case Phase::running:
+      cell.set_status(Status::stopping);
+      if (keep || kill || cell.policy().on_stop == OnStop::drop) {
+        drop_coroutines(cell);
+        begin_ending(cell);
+        return;
+      }
+      cell.phase = Phase::draining;
+      // With nothing queued and nothing under way it ends at once: a timer would only cost. A message that comes in
+      // meanwhile arms it (handling_while_draining).
+      if (!again &&
+          (cell.mailbox.depth() != 0 || cell.turn_root != nullptr || cell.interleaved != 0 || cell.ops().has_loop)) {
+        arm_stop_timer(cell, cell.policy().stop_within);
+      }
+      return;
+    case Phase::draining:
+      if (kill) {
+        drop_coroutines(cell);
+        begin_ending(cell);
+      }
+      return;
+    case Phase::ending:
+      if (kill) {
+        for (Cell* child = cell.extras != nullptr ? cell.extras->first_child : nullptr; child != nullptr;
+             child = child->next_sibling) {
+          child->signal_command(signal::kill);
+        }
+      }
+      return;
+    case Phase::terminating:
+      if (kill) {
+        drop_coroutines(cell);
+        finish_incarnation(cell);
+      }
+      return;
+    case Phase::ended:
+      // The parent is about to decide; when it has, `decided` brings us back here.
+      if (is_with_parent(cell)) return;
+      // Waiting for a restart that shall not come.
+      if (cell.extras != nullptr) cell.core().scheduler->cancel(cell.extras->restart_timer);
+      cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
+      begin_ending(cell);
+      return;
+    case Phase::kept:
+    case Phase::closing:
+    case Phase::vacant: return;
+  }
+}
+
+void Lifecycle::request_stop(Cell& cell) noexcept {
+  if (cell.extras != nullptr && cell.extras->stop_source.stop_possible()) cell.extras->stop_source.request_stop();
+}
+
+void Lifecycle::handling_while_draining(Cell& cell) {
+  if (cell.extras == nullptr || !cell.extras->stop_timer_armed) arm_stop_timer(cell, cell.policy().stop_within);
+}
+
+void Lifecycle::queue_is_empty(Cell& cell) {
+  // Draining: nothing is queued any more. Interleaved handlers and a loop still have their time.
+  if (cell.extras != nullptr && cell.extras->inbox != nullptr) {
+    cell.extras->inbox_closed = true;
+    (void)inbox_resume(*cell.extras->inbox);
+    return;
+  }
+  if (cell.interleaved != 0) {
+    // Parks until one of them ends: accepts() must say no.
+    cell.draining_waits = true;
+    return;
+  }
+  begin_ending(cell);
+}
+
+void Lifecycle::begin_ending(Cell& cell) {
+  if (cell.phase == Phase::ending) return;
+  disarm_stop_timer(cell);
+  if (cell.phase != Phase::ended && cell.phase != Phase::kept) cell.set_status(Status::stopping);
+  cell.phase = Phase::ending;
+  // Work of its own elsewhere (the blocking pool) hears of the end, whatever the reason.
+  request_stop(cell);
+  drop_coroutines(cell);
+  // Nothing more is handled and nothing comes in: whoever waits for an answer hears it now, not after the children.
+  if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) drain_as_dead(cell, Undelivered::ended);
+  if (!stop_next_child(cell)) begin_terminating(cell);
+}
+
+/// Tells the youngest child that still lives to stop. False: there is none.
+bool Lifecycle::stop_next_child(Cell& cell) {
+  if (cell.extras == nullptr) return false;
+  const bool keep = !cell.stop_ordered || cell.keep_place;
+  const bool keeps = keep && cell.failed_or_kept();
+  for (Cell* child = cell.extras->last_child; child != nullptr; child = child->previous_sibling) {
+    if (child->quiet) {
+      if (keeps) continue;
+      child->quiet = false;
+      cell.extras->stopping_child = child;
+      child->signal_command(signal::close);
+      return true;
+    }
+    cell.extras->stopping_child = child;
+    child->signal_command(keeps ? signal::keep : cell.killed ? signal::kill : signal::stop);
+    return true;
+  }
+  cell.extras->stopping_child = nullptr;
+  return false;
+}
+
+void Lifecycle::begin_terminating(Cell& cell) {
+  cell.phase = Phase::terminating;
+  if (!cell.init_succeeded || !cell.constructed || !cell.ops().has_terminating) {
+    finish_incarnation(cell);
+    return;
+  }
+  // Once only, also when a place that has ended is closed later.
+  cell.init_succeeded = false;
+  arm_stop_timer(cell, cell.policy().grace);
+  // Kept with the cell: a coroutine of the hook holds a reference to it.
+  cell.need_extras().why = outcome(cell);
+  try {
+    (void)cell.ops().terminating(cell, *cell.extras->why);
+  } catch (...) {
+    fail_by_exception(cell, Failure::Stage::terminating, "terminating");
+  }
+  // advance() finds it finished, now or later. Who is killed has no time to wait for anything.
+  if (cell.killed) drop_coroutines(cell);
+}
+
+void Lifecycle::drop_coroutines(Cell& cell) noexcept {
+  if (cell.extras == nullptr) return;
+  while (Root* const root = cell.extras->first_root) {
+    cell.drop_root(*root);
+    delete root;
+  }
+  cell.turn_root = nullptr;
+  cell.interleaved = 0;
+  cell.ready = 0;
+  cell.extras->inbox = nullptr;
+}
+
+void Lifecycle::cancel_timers(Cell& cell) noexcept {
+  if (cell.extras == nullptr) return;
+  Extras& extras = *cell.extras;
+  Scheduler& scheduler = *cell.core().scheduler;
+  for (TimerRecord* timer : extras.due) {
+    timer->queued = false;
+  }
+  extras.due.clear();
+  for (auto& [id, timer] : extras.timers) {
+    if (scheduler.cancel(*timer) || timer->settled) {
+      delete timer;
+    } else {
+      timer->cancelled = true;  // fired: its node is in the lane, which frees it
+    }
+  }
+  extras.timers.clear();
+  if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
+  extras.stop_timer_armed = false;
+  scheduler.cancel(extras.stop_timer);
+}
+
+void Lifecycle::destroy_actor(Cell& cell) noexcept {
+  if (!cell.constructed) return;
+  cell.constructed = false;
+  cell.ops().destroy(cell);
+}
+
+void Lifecycle::finish_incarnation(Cell& cell) {
+  drop_coroutines(cell);
+  cancel_timers(cell);
+  cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
+  cell.init_succeeded = false;
+  const bool ordered = cell.stop_ordered;
+  if (ordered && cell.keep_place) {
+    destroy_actor(cell);
+    cell.stop_ordered = false;
+    cell.keep_place = false;
+    // Who started it has failed and asks no more; the next one starts it anew.
+    if (cell.extras != nullptr) cell.extras->start_port = ReplyPort();
+    cell.phase = Phase::kept;
+    cell.set_status(Status::stopped);
+    tell_parent(cell);
+    return;
+  }
+  const bool over = ordered || cell.parent == nullptr ||
+                    (!cell.failed && (cell.by_wish || cell.policy().restart != Restart::always));
+  if (over) {
+    // It failed first and was told to stop while it ended: the places that it kept for its next life go with it.
+    if (stop_next_child(cell)) {
+      cell.phase = Phase::ending;
+      return;
+    }
+    close(cell);
+    return;
+  }
+  (void)cell.need_extras();  // the parent writes the history in there
+  // The supervisor decides. The actor object stays as it is until then: its state may be wanted.
+  cell.phase = Phase::ended;
+  cell.set_status(Status::stopped);
+  tell_parent(cell);
+}
+
+void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
+  Core& core = cell.core();
+  WorkerContext* const context = context_for(&core);
+  for (;;) {
+    Envelope* retired = nullptr;
+    Envelope* const envelope = cell.mailbox.take(retired);
+    if (retired != nullptr) free_envelope(core, context, *retired);
+    if (envelope == nullptr) return;
+    core.count(context, why);
+    core.report_dead_letter(why, *envelope->descriptor, cell.full_path());
+    envelope->descriptor->abandon(*envelope, Errc::gone);
+  }
+}
+
+void Lifecycle::close(Cell& cell) {
+  Core& core = cell.core();
+  WorkerContext* const context = context_for(&core);
+  cell.phase = Phase::closing;
+  const std::uint32_t next = std::max(1U, (cell.generation() + 1) & ((1U << (32 - gate_bit::bits)) - 1));
+  if (cell.extras != nullptr) core.scheduler->cancel(cell.extras->restart_timer);
+  const Result<> result = outcome(cell);
+  if (cell.policy_has_end_target()) {
+    const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
+    if (end.cell != nullptr) cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
+  }
+  destroy_actor(cell);
+  cell.set_status(Status::stopped);
+  if (core.events.wanted()) core.events.emit(Ended{cell.full_path(), cell.ops().type, result});
+  // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.
+  // seq_cst: against senders that compare the gate and push.
+  cell.gate.store(next << gate_bit::bits, std::memory_order_seq_cst);
+  drain_as_dead(cell, Undelivered::ended);
+  close_side(cell, next, core);
+  // Nodes meant for the generation that ends are freed; the extras must not go while one of theirs is in the lane.
+  for (;;) {
+    if (cell.lane_rest == nullptr) cell.lane_rest = cell.lane.take_all();
+    LaneNode* const node = cell.lane_rest;
+    if (node == nullptr) break;
+    cell.lane_rest = node->lane_next;
+    node->run(*node, nullptr);
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage
