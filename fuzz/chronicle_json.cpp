@@ -85,9 +85,14 @@ void means_what_is_written(const chronicle::Draft& draft, std::string_view input
       require(*text == draft.payload);
     } else {
       require(json::serialize(json::parse(draft.payload)) == json::serialize(*payload));
+      require(input.find(draft.payload) != std::string_view::npos);
     }
   }
-  const auto other = chronicle::parse_draft(reversed(object));
+  const std::string turned = reversed(object);
+  json::error_code failed;
+  json::parse(turned, failed);
+  if (failed) return;  // a number beyond a double's range: the parser writes it as no JSON
+  const auto other = chronicle::parse_draft(turned);
   require(other.has_value());
   require(other->content_type == draft.content_type && other->source_time == draft.source_time);
 }

@@ -42,23 +42,28 @@ std::size_t end_of_value(std::string_view text) {
   return text.size();
 }
 
-/// The member's value exactly as it was written, so that no number is written anew. Precondition: as above, and an
-/// object. Nothing when a name was written with escapes: it may be this one.
-std::optional<std::string_view> written_member(std::string_view object, std::string_view name) {
+/// Is this name, in its quotes, the one that is looked for? Precondition: it was parsed without error.
+bool is_name(std::string_view quoted, std::string_view name) {
+  if (quoted.find('\\') == std::string_view::npos) return quoted.substr(1, quoted.size() - 2) == name;
+  return json::parse(quoted).as_string() == name;
+}
+
+/// The member's value exactly as it was written, so that no number is written anew. Precondition: the whole was parsed
+/// without error, is an object and has the member.
+std::string_view written_member(std::string_view object, std::string_view name) {
   const auto skip = [&](std::string_view of) {
     object.remove_prefix(std::min(object.find_first_not_of(of), object.size()));
   };
-  std::optional<std::string_view> found;
+  std::string_view found;
   skip(" \t\r\n{");
   while (!object.empty() && object.front() == '"') {
     const std::string_view key = object.substr(0, end_of_value(object));
-    if (key.find('\\') != std::string_view::npos) return std::nullopt;
     object.remove_prefix(key.size());
     skip(" \t\r\n:");
     const std::string_view value = object.substr(0, end_of_value(object));
     object.remove_prefix(value.size());
     // The last of equal names counts, as for the parser.
-    if (key.substr(1, key.size() - 2) == name) found = value;
+    if (is_name(key, name)) found = value;
     skip(" \t\r\n,");
   }
   return found;
@@ -133,8 +138,7 @@ Result<Draft> parse_draft(std::string_view text) {
         draft.payload = *string;
         type_of_payload = "text/plain; charset=utf-8";
       } else {
-        const auto written = written_member(text, "payload");
-        draft.payload = written ? std::string(*written) : json::serialize(member);
+        draft.payload = written_member(text, "payload");
         type_of_payload = "application/json";
       }
       continue;

@@ -49,7 +49,24 @@ void Context::status(Status next) {
   me.status_stated = true;
   me.set_status(next);
 }
-void Context::stop() { cell().signal_command(detail::signal::stop); }
+void Context::strategy(Strategy strategy) {
+  detail::Extras& extras = cell().need_extras();
+  if (extras.supervising == nullptr) extras.supervising = std::make_unique<detail::Supervising>();
+  extras.supervising->strategy = strategy;
+}
+void Context::at_most(std::uint32_t restarts, Per window) {
+  if (window.window <= Duration::zero()) {
+    throw Need::fail(Error(Errc::invalid, "cx.at_most: a window of " + to_string(window.window)));
+  }
+  detail::Extras& extras = cell().need_extras();
+  if (extras.supervising == nullptr) extras.supervising = std::make_unique<detail::Supervising>();
+  extras.supervising->budget = Intensity{restarts, window.window};
+}
+void Context::stop() {
+  detail::Cell& me = cell();
+  if (!me.stop_ordered) me.own_end = true;
+  me.signal_command(detail::signal::stop);
+}
 
 std::stop_token Context::stop_token() {
   std::stop_source& source = cell().need_extras().stop_source;

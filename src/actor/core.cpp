@@ -302,6 +302,7 @@ Extras& Cell::need_extras() {
     extras->await_clock.owner = this;
     extras->restart_timer.owner = this;
     extras->stop_timer.owner = this;
+    extras->life_timer.owner = this;
   }
   return *extras;
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "backstage/actor/runtime.hpp"
 #include "backstage/actor/service.hpp"
 #include "backstage/actor/timer.hpp"
+#include "backstage/actor/verdict.hpp"
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/exec/blocking_pool.hpp"
 #include "name_index.hpp"
@@ -39,6 +41,24 @@ struct CellTimer : TimerEntry, LaneNode {
 struct SignalTimer : TimerEntry {
   Cell* owner = nullptr;
   std::uint32_t bits = 0;
+};
+
+/// "It runs", on its way to the parent that restarts children one after the other.
+struct StartNotice : LaneNode {
+  Cell* child = nullptr;
+};
+
+/// How an actor supervises: what its init said, and the group of children that is being restarted.
+struct Supervising {
+  Strategy strategy = Strategy::one_for_one;
+  std::optional<Intensity> budget;  // one for all children
+  RestartHistory spent;
+
+  enum class Step : std::uint8_t { none, stopping, waiting, starting };
+  Step step = Step::none;
+  Instant not_before{};        // the back-off of whoever failed
+  Cell* awaited = nullptr;     // the member that is being stopped or started
+  SignalTimer timer;
 };
 
 /// The cold part of a cell: made when first needed, kept until the place closes.
@@ -64,7 +84,26 @@ struct Extras {
   std::list<TimerRecord*> due;  // a deque allocates when it is made
   bool ticked = false;          // the last was a tick: a message that waits comes next
 
+  // supervising
+  std::unique_ptr<Supervising> supervising;
+
+  // as a child [parent, while it holds the notice]
+  std::uint32_t open_notice = 0;  // of the end that is being decided
+  bool tell_started = false;      // a group goes on when this one runs
+  bool keep_state = false;        // the next incarnation goes on with the object in place
+  bool eol_told = false;          // a Verdict ended it: no second Eol
+  bool uncharged = false;         // this failure is not counted
+  Verdict::State given_state{nullptr, [](void*) noexcept {}};
+  StartNotice start_notice;
+
+  // a message that is to be handled again
+  Envelope* in_hand = nullptr;  // a copy of what is being handled, or what failed
+  std::uint32_t tries = 0;      // how often it has failed
+  bool retry = false;           // to be handled before all others
+  std::uint32_t quarantined = 0;
+
   // life
+  SignalTimer life_timer;
   RestartHistory history;
   SignalTimer restart_timer;
   SignalTimer stop_timer;

@@ -110,8 +110,10 @@ void Lifecycle::fail(Cell& cell, Failure& failure, bool by_wish) {
   cell.by_wish = by_wish;
   if (!by_wish) {
     tell_failure(cell, failure);
+    Retries::failed(cell);
   } else {
-    cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+    // Under Restart::ask it may go on.
+    if (cell.policy().restart != Restart::ask) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
   }
   drop_coroutines(cell);
   begin_ending(cell);

@@ -18,6 +18,7 @@ inline namespace v0 {
 namespace detail {
 
 Result<> Lifecycle::outcome(const Cell& cell) {
+  if (cell.lived_out) return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
   if (cell.failure != nullptr && !cell.by_wish) return cell.failure->error();
   return {};
 }
@@ -62,16 +63,19 @@ void Lifecycle::begin(Cell& cell) {
   cell.status_stated = false;
   cell.draining_waits = false;
   cell.began = this_turn->worker->fresh_now();
+  cell.lived_out = false;
   if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
   if (cell.extras != nullptr) {
+    // What it said of its supervising was of the former incarnation; its init says it anew.
+    cell.extras->supervising.reset();
     cell.extras->stop_source = std::stop_source(std::nostopstate);
     cell.extras->inbox_closed = false;
     cell.extras->loop_over = false;
   }
   cell.set_status(Status::starting);
+  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop) drain_as_dead(cell, Undelivered::restarted);
   try {
-    cell.ops().construct(cell);
-    cell.constructed = true;
+    make_actor(cell);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::constructor, "constructor");
     return;
@@ -86,6 +90,27 @@ void Lifecycle::begin(Cell& cell) {
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::init, "init");
   }
+}
+
+void Lifecycle::make_actor(Cell& cell) {
+  const bool goes_on = cell.extras != nullptr && std::exchange(cell.extras->keep_state, false);
+  if (goes_on && cell.constructed) return;
+  destroy_actor(cell);
+  if (cell.extras != nullptr && cell.extras->given_state != nullptr) {
+    const Verdict::State state = std::move(cell.extras->given_state);
+    cell.ops().revive(cell, state.get());
+  } else {
+    cell.ops().construct(cell);
+  }
+  cell.constructed = true;
+}
+
+/// live_for is over.
+void Lifecycle::end_of_time(Cell& cell) {
+  if (cell.phase != Phase::running || cell.stop_ordered) return;
+  cell.lived_out = true;
+  cell.own_end = true;
+  order_stop(cell, false, false);
 }
 
 /// start_within has passed: an init that never ends is a failure like any other.
@@ -107,8 +132,22 @@ void Lifecycle::after_init(Cell& cell) {
   if (cell.extras != nullptr) {
     // Ordered to stop meanwhile, it has what is left of stop_within.
     if (!cell.stop_ordered) disarm_stop_timer(cell);
+    if (std::exchange(cell.extras->tell_started, false)) {
+      StartNotice& notice = cell.extras->start_notice;
+      notice.run = &Supervision::child_started;
+      notice.generation = cell.parent->generation();
+      notice.child = &cell;
+      cell.parent->post_lane(notice);
+    }
     if (cell.extras->start_port) answer<void>(std::move(cell.extras->start_port), Result<>());
     close_unclaimed(cell);
+  }
+  if (cell.policy().live_for > Duration::zero()) {
+    SignalTimer& timer = cell.need_extras().life_timer;
+    timer.bits = signal::lifetime;
+    timer.fire = &signal_by_timer;
+    Scheduler& scheduler = *cell.core().scheduler;
+    scheduler.arm(timer, scheduler.now() + cell.policy().live_for);
   }
   // Also when it is to stop at once: only its loop can handle what is queued.
   if (cell.ops().has_loop && !(cell.stop_ordered && cell.policy().on_stop == OnStop::drop)) {
@@ -124,7 +163,7 @@ void Lifecycle::after_init(Cell& cell) {
 /// Places that a failed incarnation left and that this init did not take over are over for good.
 void Lifecycle::close_unclaimed(Cell& cell) {
   for (Cell* child = cell.extras->first_child; child != nullptr; child = child->next_sibling) {
-    if (child->quiet) {
+    if (child->quiet && !child->in_group) {
       child->quiet = false;
       child->signal_command(signal::close);
     }
@@ -139,10 +178,10 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
       cell.stop_ordered = true;
       begin_ending(cell);
     } else {
-      destroy_actor(cell);
       begin(cell);
     }
   }
+  if ((commands & signal::group) != 0) Supervision::continue_group(cell);
   if ((commands & signal::yield) != 0) {
     for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr;) {
       Awaiter* const next = awaiter->next_;
@@ -167,6 +206,12 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
     }
   }
   if ((commands & signal::kill) != 0) order_stop(cell, false, true);
+  if ((commands & signal::lifetime) != 0) end_of_time(cell);
+  if ((commands & signal::restart) != 0 && !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr &&
+      (cell.phase == Phase::initializing || cell.phase == Phase::running)) {
+    cell.restart_asked = true;
+    order_stop(cell, true, false);
+  }
   if ((commands & signal::stop) != 0) order_stop(cell, false, false);
   if ((commands & signal::keep) != 0) order_stop(cell, true, false);
   if ((commands & signal::decided) != 0 && cell.phase == Phase::ended && cell.stop_ordered && !is_with_parent(cell)) {
@@ -198,7 +243,8 @@ bool Lifecycle::advance(Cell& cell) {
     cell.extras->loop_over = false;
     if (cell.phase == Phase::running || cell.phase == Phase::draining) {
       // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
-      if (cell.policy().restart != Restart::always) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      const Restart when = cell.policy().restart;
+      if (when != Restart::always && when != Restart::ask) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
       begin_ending(cell);
       return true;
     }

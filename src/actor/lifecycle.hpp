@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "core.hpp"
 
@@ -39,8 +40,12 @@ struct Lifecycle {
   static void cancel_timers(Cell& cell) noexcept;
   static void destroy_actor(Cell& cell) noexcept;
   static void drain_as_dead(Cell& cell, Undelivered why) noexcept;
-  static void decide(Cell& parent, Cell& child, std::uint32_t notice);
   static void reap(Cell& parent, Cell& child);
+  /// A place that is begun for the first time, or by its parent's next incarnation.
+  static void first_start(Cell& cell);
+  /// The object in the place is gone, or goes on living in the next incarnation.
+  static void make_actor(Cell& cell);
+  static void end_of_time(Cell& cell);
   static void arm_stop_timer(Cell& cell, Duration within);
   static void disarm_stop_timer(Cell& cell) noexcept;
   static void request_stop(Cell& cell) noexcept;
@@ -50,6 +55,39 @@ struct Lifecycle {
 
 /// Takes a child out of its parent's list, its name aside; parent's turn.
 void unlist_child(Cell& parent, Cell& child) noexcept;
+
+/// What a supervisor decides, in its turn. (supervision.cpp: one child; groups.cpp: several)
+struct Supervision {
+  /// What comes of a child's end. Until settle() the child does not touch what is written here.
+  static void decide(Cell& parent, Cell& child);
+  static bool ask_for_verdict(Cell& parent, Cell& child);
+  static void restart(Cell& parent, Cell& child);
+  [[nodiscard]] static bool admits(Cell& parent, Cell& child, Instant now, std::string& why_not);
+  static void give_up(Cell& parent, Cell& child, const std::string& why);
+  static void escalate(Cell& parent, Cell& child, const std::string& text);
+  /// The parent is done with the child's end: it may act on the order.
+  static void settle(Cell& child, std::uint32_t order) noexcept;
+  static void end_if_significant(Cell& parent, const Cell& child);
+
+  static void begin_group(Cell& parent, Cell& cause, Instant not_before);
+  static void continue_group(Cell& parent);
+  static void cancel_group(Cell& parent) noexcept;
+  [[nodiscard]] static bool is_under_way(const Cell& parent) noexcept;
+  /// Of the group, what was waited for: nothing any more.
+  static void no_longer_awaited(Cell& parent, const Cell& child) noexcept;
+  static void child_started(LaneNode& node, Cell* parent);
+};
+
+/// Messages that are handled again after they made their actor fail (retries.cpp).
+struct Retries {
+  /// Before a message is handled: keeps a copy, if there is to be one.
+  static void before(Cell& cell, Core& core, WorkerContext* context, const Envelope& envelope) noexcept;
+  /// It was handled.
+  static void done(Cell& cell) noexcept;
+  /// The incarnation failed: the message in hand is tried again, or set aside.
+  static void failed(Cell& cell) noexcept;
+  static void drop(Cell& cell) noexcept;
+};
 
 /// Cut to fit, always terminated.
 template <std::size_t N>

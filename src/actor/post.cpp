@@ -21,6 +21,7 @@ namespace {
     case Undelivered::expired: return Errc::timeout;
     case Undelivered::drop_newest:
     case Undelivered::drop_oldest: return Errc::dropped;
+    case Undelivered::restarted: return Errc::failed;
     case Undelivered::gone:
     case Undelivered::ended: break;
   }
@@ -417,18 +418,22 @@ void Cell::post_lane(LaneNode& node) noexcept {
   if (mailbox.wake()) schedule();
 }
 
-void stop_cell(Cell* cell, std::uint32_t generation) noexcept {
+void order_cell(Cell* cell, std::uint32_t generation, std::uint32_t order) noexcept {
   if (cell == nullptr) return;
   const Visit visit(cell);
   if (visit.core() == nullptr) return;
   // A command for a place that is over must not reach its next owner: it goes through the lane, which checks.
-  struct StopNode : LaneNode {};
-  auto* const node = ::new (allocate_frame_of(visit.core()->pool, sizeof(StopNode))) StopNode();
+  struct OrderNode : LaneNode {
+    std::uint32_t order = 0;
+  };
+  auto* const node = ::new (allocate_frame_of(visit.core()->pool, sizeof(OrderNode))) OrderNode();
   node->generation = generation;
+  node->order = order;
   node->run = [](LaneNode& self, Cell* target) {
+    const std::uint32_t given = static_cast<OrderNode&>(self).order;
     deallocate_frame(&self);
     if (target == nullptr) return;
-    Lifecycle::order_stop(*target, false, false);
+    Lifecycle::obey(*target, given);
     // Who waits for room hears of it now, not when the handler that is under way has ended.
     if ((target->signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*target);
   };

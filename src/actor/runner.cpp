@@ -65,7 +65,30 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
   core.count_handled(context);
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   this_turn->worker->note(&envelope.descriptor->message);
+  if (cell.retries) [[unlikely]] {
+    Retries::before(cell, core, context, envelope);
+    if (envelope.descriptor->handle(cell, envelope) == Handled::done) Retries::done(cell);
+    return;
+  }
   (void)envelope.descriptor->handle(cell, envelope);
+}
+
+/// What made the last incarnation fail, once more. It was counted the first time.
+void handle_again(Cell& cell, Core& core, WorkerContext* context) {
+  Extras& extras = *cell.extras;
+  extras.retry = false;
+  struct FreeAfter {
+    Core& core;
+    WorkerContext* context;
+    Envelope* envelope;
+    ~FreeAfter() { free_envelope(core, context, *envelope); }
+  } const guard{core, context, std::exchange(extras.in_hand, nullptr)};
+  const std::uint32_t tries = extras.tries;
+  const std::string_view* const message = &guard.envelope->descriptor->message;
+  this_turn->worker->note(message);
+  Retries::before(cell, core, context, *guard.envelope);
+  extras.tries = tries;
+  if (guard.envelope->descriptor->handle(cell, *guard.envelope) == Handled::done) Retries::done(cell);
 }
 
 /// Frees what late senders left in the lane of a place that is nobody's. It may become somebody's meanwhile.
@@ -187,6 +210,10 @@ void Cell::run(Worker& worker) {
         }
         return;
       }
+      if (extras != nullptr && extras->retry) [[unlikely]] {
+        handle_again(*this, core, context);
+        continue;
+      }
       // A tick comes before what is queued, but never twice in a row: a fast timer must not starve the mailbox.
       if (extras != nullptr && !extras->due.empty() && (!extras->ticked || nothing_queued(*this))) {
         extras->ticked = true;
@@ -303,10 +330,12 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   turn.next = resumes_next;
   turn.root = before;
   if (!root.done) return Handled::suspended;
+  const bool kept_turn = turn_root == &root;
   drop_root(root);
   const std::unique_ptr<Root> guard(&root);
   try {
     root.finish(*this);
+    if (kept_turn && extras->in_hand != nullptr) Retries::done(*this);
   } catch (...) {
     extras->failed_in = root.message;
     throw;

@@ -57,6 +57,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
   cell.drops_newest = box.when_full() == WhenFull::drop_newest;
   cell.scheduling_group = parent.scheduling_group;
   cell.quiet = false;
+  cell.retries = body.policy->retry_failed != 0;
   cell.end_notice.run = &Lifecycle::child_notice;
   cell.end_notice.generation = parent.generation();
   if (started) cell.need_extras().start_port = std::move(started);
@@ -96,6 +97,11 @@ void reset(Cell& cell) {
   cell.status_stated = false;
   cell.init_succeeded = false;
   cell.constructed = false;
+  cell.in_group = false;
+  cell.asked = false;
+  cell.own_end = false;
+  cell.restart_asked = false;
+  cell.lived_out = false;
 }
 
 void link_child(Cell& parent, Cell& cell) {
@@ -130,14 +136,80 @@ Cell& fresh_place(Core& core, Body& body) {
 
 void set_off(Cell& cell, Core& core) {
   cell.phase = Phase::starting;
+  const bool at_once = cell.policy().start_after <= Duration::zero();
+  if (!at_once) (void)cell.need_extras();
   // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
-  cell.signals.exchange(signal::alive | signal::start, std::memory_order_seq_cst);
+  cell.signals.exchange(at_once ? signal::alive | signal::start : signal::alive, std::memory_order_seq_cst);
   if (cell.mailbox.wake()) core.scheduler->schedule(cell);
+  if (!at_once) Lifecycle::first_start(cell);
+}
+
+}  // namespace
+
+void delete_policy(const ChildPolicy* policy) noexcept { delete static_cast<const OwnPolicy*>(policy); }
+
+void check_policy(std::string_view name, const OwnPolicy& policy) {
+  const auto refuse = [&](const std::string& what) {
+    throw Need::fail(Error(Errc::invalid, "the spec of '" + std::string(name) + "': " + what));
+  };
+  const Duration none{0};
+  if (policy.once && policy.restart != Restart::never) {
+    refuse("restart: a child made by once() has one life, since its arguments are moved: leave it, or use child()");
+  }
+  if (policy.restart == Restart::ask && policy.end.ask == nullptr) {
+    refuse("restart: Restart::ask needs on_end(cx.self(this)) and, there, Verdict handle(Eol<...>, Context&)");
+  }
+  if (policy.restart == Restart::always && policy.significant != Significant::no) {
+    refuse("significant: under Restart::always it never ends by itself");
+  }
+  if (policy.backoff.first < none || policy.backoff.most < policy.backoff.first) {
+    refuse("backoff: from " + to_string(policy.backoff.first) + " to " + to_string(policy.backoff.most) +
+           ": the first must not be negative, and not above the most");
+  }
+  if (policy.intensity.window <= none) refuse("at_most: a window of " + to_string(policy.intensity.window));
+  if (policy.start_within <= none) refuse("start_within: " + to_string(policy.start_within));
+  if (policy.stop_within < none) refuse("stop_within: " + to_string(policy.stop_within));
+  if (policy.start_after < none) refuse("start_after: " + to_string(policy.start_after));
+  if (policy.live_for < none) refuse("live_for: " + to_string(policy.live_for));
+  if (policy.quarantine && policy.retry_failed == 0) refuse("quarantine: it comes after retry_failed(n), n above 0");
+}
+
+/// A first start may be delayed; the timer is the one of the restarts.
+void Lifecycle::first_start(Cell& cell) {
+  const Duration after = cell.policy().start_after;
+  if (after <= Duration::zero()) return cell.signal_command(signal::start);
+  Scheduler& scheduler = *cell.core().scheduler;
+  SignalTimer& timer = cell.extras->restart_timer;
+  timer.bits = signal::start;
+  timer.fire = &signal_by_timer;
+  scheduler.arm(timer, scheduler.now() + after);
+}
+
+namespace {
+
+/// Verdicts are given in the supervisor's own turn; ends and changes are told within one runtime.
+void check_targets(const Cell& parent, Body& body) {
+  if (body.policy == &default_policy) return;
+  const auto& policy = static_cast<const OwnPolicy&>(*body.policy);
+  std::string wrong;
+  if (policy.restart == Restart::ask && policy.end.cell != &parent) {
+    wrong = "on_end: under Restart::ask its target must be the supervisor itself: on_end(cx.self(this))";
+  }
+  for (const Cell* target : {policy.end.cell, policy.report.cell}) {
+    if (target != nullptr && chunk_of(target).core.load(std::memory_order_acquire) != &parent.core()) {
+      wrong = "on_end, report_to: the target is an actor of another Runtime";
+    }
+  }
+  if (wrong.empty()) return;
+  const std::string name(body.name());
+  release_body(body, parent.core());
+  throw Need::fail(Error(Errc::invalid, "the spec of '" + name + "': " + wrong));
 }
 
 }  // namespace
 
 Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
+  check_targets(parent, body);
   Core& core = parent.core();
   Extras& extras = parent.need_extras();
   const std::string_view name = body.name();
@@ -150,22 +222,30 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     {
       const std::lock_guard lock(extras.names_mutex);
       kept = extras.names.find(name);
-      if (kept != nullptr && kept->quiet) extras.names.erase(*kept);  // its name goes with the old body
+      // Its name goes with the old body. One that is being restarted with its group lives.
+      if (kept != nullptr && kept->quiet && !kept->in_group) extras.names.erase(*kept);
     }
-    if (kept != nullptr && !kept->quiet) refuse_name(body, core, parent.full_path());
+    if (kept != nullptr && (!kept->quiet || kept->in_group)) refuse_name(body, core, parent.full_path());
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
+      Lifecycle::destroy_actor(*kept);  // a state that was kept for a restart of the place alone
       release_body(*kept->body, core);
       // Last in start order, and with a fresh budget: those before it failed under another supervisor.
       unlist_child(parent, *kept);
       link_child(parent, *kept);
-      if (kept->extras != nullptr) kept->extras->history = RestartHistory();
+      kept->quiet = false;
+      kept->own_end = false;
+      if (kept->extras != nullptr) {
+        kept->extras->history = RestartHistory();
+        kept->extras->keep_state = false;
+      }
       equip(*kept, parent, body, std::move(started));
       {
         const std::lock_guard lock(extras.names_mutex);
         extras.names.insert(*kept);
       }
-      kept->signal_command(signal::start);
+      if (kept->policy().start_after > Duration::zero()) (void)kept->need_extras();
+      Lifecycle::first_start(*kept);
       return *kept;
     }
     if (kept != nullptr) {
@@ -188,6 +268,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 
 /// From outside: the root adopts it in its own turn.
 std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
+  check_targets(*core.root, body);
   struct AdoptNode : LaneNode {
     Cell* child = nullptr;
   };
@@ -207,6 +288,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   equip(cell, root, body, {});
   number_unnamed(cell, core);
   cell.phase = Phase::starting;
+  if (cell.policy().start_after > Duration::zero()) (void)cell.need_extras();
   // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
   cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
   node->generation = root.generation();
@@ -222,7 +304,11 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     }
     // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
     const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
-    child.signal_command(starts ? signal::start : signal::stop);
+    if (starts) {
+      Lifecycle::first_start(child);
+    } else {
+      child.signal_command(signal::stop);
+    }
     if (at->phase == Phase::ending && at->extras->stopping_child == nullptr) (void)Lifecycle::stop_next_child(*at);
   };
   // Read before the root hears of it: afterwards the actor may run, end, and its cell be somebody else's.

@@ -44,12 +44,15 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
   request_stop(cell);
   switch (cell.phase) {
     case Phase::starting:
+      if (cell.extras != nullptr) cell.core().scheduler->cancel(cell.extras->restart_timer);
       cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
       begin_ending(cell);
       return;
     case Phase::initializing:
       // Init may finish within the deadline; then the stop goes on from after_init().
       if (kill || keep) {
+        // The hook may have ended, and nobody have looked yet.
+        cell.init_succeeded = cell.turn_root == nullptr;
         drop_coroutines(cell);
         begin_ending(cell);
       } else if (!again) {
@@ -131,6 +134,7 @@ void Lifecycle::queue_is_empty(Cell& cell) {
 void Lifecycle::begin_ending(Cell& cell) {
   if (cell.phase == Phase::ending) return;
   disarm_stop_timer(cell);
+  Supervision::cancel_group(cell);
   if (cell.phase != Phase::ended && cell.phase != Phase::kept) cell.set_status(Status::stopping);
   cell.phase = Phase::ending;
   // Work of its own elsewhere (the blocking pool) hears of the end, whatever the reason.
@@ -155,7 +159,12 @@ bool Lifecycle::stop_next_child(Cell& cell) {
       return true;
     }
     cell.extras->stopping_child = child;
-    child->signal_command(keeps ? signal::keep : cell.killed ? signal::kill : signal::stop);
+    const std::uint32_t order = keeps ? signal::keep : cell.killed ? signal::kill : signal::stop;
+    if (std::exchange(child->asked, false)) {
+      Supervision::settle(*child, order);  // the Verdict that was asked for comes too late
+    } else {
+      child->signal_command(order);
+    }
     return true;
   }
   cell.extras->stopping_child = nullptr;
@@ -213,6 +222,7 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
   if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
   extras.stop_timer_armed = false;
   scheduler.cancel(extras.stop_timer);
+  scheduler.cancel(extras.life_timer);
 }
 
 void Lifecycle::destroy_actor(Cell& cell) noexcept {
@@ -224,11 +234,17 @@ void Lifecycle::destroy_actor(Cell& cell) noexcept {
 void Lifecycle::finish_incarnation(Cell& cell) {
   drop_coroutines(cell);
   cancel_timers(cell);
-  cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
+  cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.init_succeeded = false;
+  // What was under way when it was told to stop has not failed: it is not handled again.
+  if (cell.extras != nullptr && !cell.extras->retry) Retries::drop(cell);
   const bool ordered = cell.stop_ordered;
   if (ordered && cell.keep_place) {
-    destroy_actor(cell);
+    if (cell.policy().with_state) {
+      cell.need_extras().keep_state = true;
+    } else {
+      destroy_actor(cell);
+    }
     cell.stop_ordered = false;
     cell.keep_place = false;
     // Who started it has failed and asks no more; the next one starts it anew.
@@ -238,9 +254,12 @@ void Lifecycle::finish_incarnation(Cell& cell) {
     tell_parent(cell);
     return;
   }
+  const Restart when = cell.policy().restart;
+  const bool asks = when == Restart::ask;
   const bool over = ordered || cell.parent == nullptr ||
-                    (!cell.failed && (cell.by_wish || cell.policy().restart != Restart::always));
+                    (!cell.failed && !asks && (cell.by_wish || when != Restart::always));
   if (over) {
+    if (!ordered) cell.own_end = true;
     // It failed first and was told to stop while it ended: the places that it kept for its next life go with it.
     if (stop_next_child(cell)) {
       cell.phase = Phase::ending;
@@ -263,10 +282,14 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
     Envelope* retired = nullptr;
     Envelope* const envelope = cell.mailbox.take(retired);
     if (retired != nullptr) free_envelope(core, context, *retired);
-    if (envelope == nullptr) return;
+    if (envelope == nullptr) break;
     core.count(context, why);
     core.report_dead_letter(why, *envelope->descriptor, cell.full_path());
-    envelope->descriptor->abandon(*envelope, Errc::gone);
+    envelope->descriptor->abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
+  }
+  if (why != Undelivered::restarted) return;  // who closes the place closes its side box
+  while ((cell.signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) {
+    if (Envelope* const envelope = take_from_side(cell)) dead_letter(core, context, &cell, *envelope, why);
   }
 }
 
@@ -279,9 +302,11 @@ void Lifecycle::close(Cell& cell) {
   const Result<> result = outcome(cell);
   if (cell.policy_has_end_target()) {
     const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
-    if (end.cell != nullptr) cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
+    const bool told = cell.extras != nullptr && cell.extras->eol_told;
+    if (end.cell != nullptr && !told) cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
   }
   destroy_actor(cell);
+  Retries::drop(cell);
   cell.set_status(Status::stopped);
   if (core.events.wanted()) core.events.emit(Ended{cell.full_path(), cell.ops().type, result});
   // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.

@@ -10,25 +10,45 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
+void Supervision::settle(Cell& child, std::uint32_t order) noexcept {
+  // release: pairs with is_with_parent(); publishes what was written into the child's extras.
+  child.notices_seen.store(child.extras->open_notice, std::memory_order_release);
+  child.signal_command(order | signal::decided);
+}
+
 void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
   Cell& child = *static_cast<EndNotice&>(node).child;
   if (parent == nullptr) return;  // cannot be: a parent outlives its children
   const std::uint32_t notice = child.notices_posted.load(std::memory_order_relaxed);
   if (parent->extras->stopping_child == &child) parent->extras->stopping_child = nullptr;
   if (child.phase == Phase::closing) {
+    Supervision::no_longer_awaited(*parent, child);
     reap(*parent, child);
+    Supervision::continue_group(*parent);
   } else if (child.phase == Phase::kept) {
-    child.quiet = true;
+    Supervision::no_longer_awaited(*parent, child);
+    const bool begin_anew = std::exchange(child.restart_asked, false) && !child.in_group &&
+                            (parent->phase == Phase::initializing || parent->phase == Phase::running);
+    child.quiet = !begin_anew;
     child.notices_seen.store(notice, std::memory_order_release);
-  } else if (parent->phase == Phase::ending) {
-    // It failed while we are ending: not restarted now.
-    const bool keeps = parent->failed_or_kept() && (!parent->stop_ordered || parent->keep_place);
-    parent->extras->stopping_child = &child;
-    child.notices_seen.store(notice, std::memory_order_release);
-    child.signal_command(keeps ? signal::keep : signal::close);
-    return;
+    if (begin_anew) child.signal_command(signal::start);
+    Supervision::continue_group(*parent);
   } else {
-    decide(*parent, child, notice);
+    child.need_extras().open_notice = notice;
+    if (parent->phase == Phase::ending) {
+      // It failed while we are ending: not restarted now.
+      const bool keeps = parent->failed_or_kept() && (!parent->stop_ordered || parent->keep_place);
+      parent->extras->stopping_child = &child;
+      return Supervision::settle(child, keeps ? signal::keep : signal::close);
+    }
+    if (child.in_group && parent->extras->supervising->step == Supervising::Step::stopping) {
+      // It failed while it was to be stopped with its group: it is begun anew with it.
+      return Supervision::settle(child, child.policy().restart == Restart::never ? signal::close : signal::keep);
+    }
+    Supervision::no_longer_awaited(*parent, child);
+    child.in_group = false;
+    Supervision::decide(*parent, child);
+    Supervision::continue_group(*parent);
     return;
   }
   if (parent->phase == Phase::ending && parent->extras->stopping_child == nullptr) {
@@ -36,55 +56,143 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
   }
 }
 
-/// What comes of a child's end. Until notices_seen says so the child does not touch what is written here.
-void Lifecycle::decide(Cell& parent, Cell& child, std::uint32_t notice) {
-  const auto seen = [&](std::uint32_t order) {
-    child.notices_seen.store(notice, std::memory_order_release);
-    child.signal_command(order | signal::decided);
-  };
-  Core& core = parent.core();
+void Supervision::decide(Cell& parent, Cell& child) {
   const ChildPolicy& policy = child.policy();
-  Extras& extras = child.need_extras();
-  const bool wanted =
-      policy.restart != Restart::never && (child.failed || policy.restart == Restart::always) && !child.by_wish;
-  const bool first_start = static_cast<bool>(extras.start_port);
-  if (!wanted || first_start) return seen(signal::close);
-  const Instant now = core.scheduler->now();
-  extras.history.lived(now - child.began, policy.intensity, policy.backoff);
-  if (extras.history.admit(policy.intensity, now)) {
-    Duration after = policy.backoff.wait(extras.history.in_a_row(), core.environment->chance().next());
-    if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
-    ++extras.restarts;
-    core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
-    if (core.events.wanted()) {
-      core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
-    }
-    extras.restart_timer.bits = signal::start;
-    extras.restart_timer.fire = &signal_by_timer;
-    core.scheduler->arm(extras.restart_timer, now + after);
-    return seen(0);
+  if (child.extras->start_port) return settle(child, signal::close);  // its starter is told, nobody else decides
+  if (policy.restart == Restart::ask && ask_for_verdict(parent, child)) return;
+  const bool wanted = policy.restart != Restart::never && policy.restart != Restart::ask && !child.by_wish &&
+                      (child.failed || policy.restart == Restart::always);
+  if (!wanted) {
+    child.own_end = true;
+    return settle(child, signal::close);
   }
-  // Over the limit: the supervisor fails.
-  const std::string text =
-      "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
-      std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) +
+  child.extras->keep_state = policy.with_state;
+  restart(parent, child);
+}
+
+bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
+  Core& core = parent.core();
+  WorkerContext* const context = context_for(&core);
+  const EndTarget& end = static_cast<const OwnPolicy&>(child.policy()).end;
+  Envelope* const asked = end.ask(child, core, context, end.generation, Lifecycle::outcome(child));
+  if (asked == nullptr) return false;  // no memory to ask with: it is over
+  child.asked = true;
+  count_sent(core, context);
+  post(core, context, parent, *asked);
+  return true;
+}
+
+void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
+  Cell& child = *port.child;
+  // The generation first: if it is still the child's, the place is ours and the rest may be read.
+  if (child.generation() != port.generation || !child.asked || child.incarnation != port.incarnation) return;
+  child.asked = false;
+  Extras& extras = *child.extras;
+  switch (verdict.kind()) {
+    case Verdict::Kind::stop:
+      child.own_end = true;
+      extras.eol_told = true;
+      return Supervision::settle(child, signal::close);
+    case Verdict::Kind::escalate: {
+      const Result<> why = Lifecycle::outcome(child);
+      return Supervision::escalate(supervisor, child,
+                                   "child '" + child.step() + "' (" + std::string(child.ops().type) +
+                                       ") ended, and its supervisor escalates: " +
+                                       (why ? std::string("normal end") : std::string(why.error().text())));
+    }
+    case Verdict::Kind::restart: break;
+    case Verdict::Kind::restart_with_state:
+      extras.given_state = verdict.take_state();
+      if (extras.given_state != nullptr && verdict.type() != child.ops().type_id) {
+        supervisor.core().logger(child.full_path()).error(
+            "the state of another type of actor came with the Verdict: restarted without", {});
+        extras.given_state.reset();
+      }
+      // Nothing given: the object in the place, unless it was moved into the Eol.
+      extras.keep_state = extras.given_state == nullptr && !child.ops().movable;
+      break;
+  }
+  Supervision::restart(supervisor, child);
+  Supervision::continue_group(supervisor);
+}
+
+bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& why_not) {
+  Extras& extras = *child.extras;
+  const ChildPolicy& policy = child.policy();
+  if (std::exchange(extras.uncharged, false)) return true;
+  const std::string last =
       "; the last time: " + (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
-  if (parent.parent == nullptr) {
-    core.logger(child.full_path()).error("gave up", {{"error", text}});
-    core.gave_up.store(true, std::memory_order_relaxed);
-    if (core.events.wanted()) {
-      core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, text)});
-    }
-    return seen(signal::close);
+  extras.history.lived(now - child.began, policy.intensity, policy.backoff);
+  if (!extras.history.admit(policy.intensity, now)) {
+    why_not = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
+              std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) + last;
+    return false;
   }
-  Failure& failure = core.take_failure();
-  if (!core.is_lost(failure)) {
+  Supervising* const all = parent.extras->supervising.get();
+  if (all == nullptr || !all->budget || all->spent.admit(*all->budget, now)) return true;
+  why_not = "its children failed more often than " + std::to_string(all->budget->restarts) + " times in " +
+            to_string(all->budget->window) + ", the last of them '" + child.step() + "' (" +
+            std::string(child.ops().type) + ")" + last;
+  return false;
+}
+
+void Supervision::restart(Cell& parent, Cell& child) {
+  Core& core = parent.core();
+  Extras& extras = *child.extras;
+  const Instant now = core.scheduler->now();
+  std::string why_not;
+  if (!admits(parent, child, now, why_not)) return give_up(parent, child, why_not);
+  Duration after = child.policy().backoff.wait(extras.history.in_a_row(), core.environment->chance().next());
+  if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
+  ++extras.restarts;
+  core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
+  if (core.events.wanted()) {
+    core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
+  }
+  const Supervising* const all = parent.extras->supervising.get();
+  if (all != nullptr && (all->strategy != Strategy::one_for_one || all->step != Supervising::Step::none)) {
+    return begin_group(parent, child, now + after);
+  }
+  extras.restart_timer.bits = signal::start;
+  extras.restart_timer.fire = &signal_by_timer;
+  core.scheduler->arm(extras.restart_timer, now + after);
+  settle(child, 0);
+}
+
+/// Over the limit: the supervisor fails.
+void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
+  if (parent.parent != nullptr) return escalate(parent, child, why);
+  Core& core = parent.core();
+  core.logger(child.full_path()).error("gave up", {{"error", why}});
+  core.gave_up.store(true, std::memory_order_relaxed);
+  if (core.events.wanted()) core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, why)});
+  settle(child, signal::close);
+}
+
+void Supervision::escalate(Cell& parent, Cell& child, const std::string& text) {
+  if (parent.parent == nullptr) return give_up(parent, child, text);
+  Failure& failure = parent.core().take_failure();
+  if (!parent.core().is_lost(failure)) {
     failure.stage = Failure::Stage::child;
     copy_cut(failure.text, text);
   }
   // The child's place is kept, as its siblings' are: our next init may take it over.
-  seen(0);
-  fail(parent, failure, false);
+  settle(child, 0);
+  Lifecycle::fail(parent, failure, false);
+}
+
+/// A unit of work is over: so is whoever was there for it.
+void Supervision::end_if_significant(Cell& parent, const Cell& child) {
+  const Significant kind = child.policy().significant;
+  if (kind == Significant::no || !child.own_end || parent.parent == nullptr) return;
+  if (parent.phase != Phase::initializing && parent.phase != Phase::running) return;
+  if (kind == Significant::all) {
+    for (const Cell* other = parent.extras->first_child; other != nullptr; other = other->next_sibling) {
+      if (other != &child && other->policy().significant == Significant::all) return;
+    }
+  }
+  parent.core().logger(parent.full_path()).info("a significant child ended: stopping", {{"child", child.step()}});
+  Lifecycle::order_stop(parent, false, false);
 }
 
 void unlist_child(Cell& parent, Cell& child) noexcept {
@@ -105,6 +213,7 @@ void unlist_child(Cell& parent, Cell& child) noexcept {
 }
 
 void Lifecycle::reap(Cell& parent, Cell& child) {
+  Supervision::end_if_significant(parent, child);
   Core& core = parent.core();
   WorkerContext* const context = context_for(&core);
   Envelope* const eol = child.extras != nullptr ? std::exchange(child.extras->eol, nullptr) : nullptr;

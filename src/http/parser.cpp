@@ -274,13 +274,16 @@ Result<> ResponseParser::feed(std::string_view bytes) {
     if (!state_->beast->got_some()) return Error(Errc::unavailable, "the server closed the connection unasked");
     state_->beast->put_eof(code);
   } else {
+    const bool had_pending = !state_->pending.empty();
     state_->pending.append(bytes);
-    while (!code && !state_->beast->is_done() && !state_->pending.empty()) {
+    // As in a request: what is left of a chunk's line is not shown again before it can be whole.
+    if (had_pending && state_->beast->chunked() && state_->pending.size() < 5) return {};
+    for (bool goes_on = true; goes_on && !state_->pending.empty();) {
       const std::size_t used = put_all(*state_->beast, state_->pending, code);
       state_->pending.erase(0, used);
-      const bool interim = state_->beast->is_done() && state_->beast->response.status / 100 == 1;
-      if (interim) state_->start();
-      if (!interim && used == 0) break;
+      // An interim response is passed over; another follows it.
+      goes_on = !code && state_->beast->is_done() && state_->beast->response.status / 100 == 1;
+      if (goes_on) state_->start();
     }
   }
   if (code) return Error(Errc::invalid, "the response is malformed: " + code.message());

@@ -135,6 +135,7 @@ class Watch {
     lines.push_back(e.path + " restarting " + std::to_string(e.restarts));
     waits.push_back(e.after);
   }
+  void operator()(const Quarantined& e) { lines.push_back(e.path + " set aside " + std::to_string(e.tries)); }
   void operator()(const Ended& e) { lines.push_back(e.path + " ended " + (e.result ? "ok" : "failed")); }
   void operator()(const GaveUp& e) { lines.push_back(e.path + " gave up"); }
 

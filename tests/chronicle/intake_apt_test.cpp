@@ -107,6 +107,10 @@ TEST_F(Apt, stanzas_over_the_limit_or_without_a_name_are_skipped_and_counted) {
   EXPECT_EQ(batch.problems.size(), 2U);
 }
 
+TEST(Fields, a_name_of_blanks_alone_is_no_name) {
+  EXPECT_EQ(fields_of("\r: x\n \t: y\nPackage : p\n"), (Fields{{"Package", "p"}}));
+}
+
 TEST(AptForReal, the_first_ten_packages_of_this_machine) {
   auto environment = backstage::real_environment();
   auto commands = files::posix_commands(environment->clock());

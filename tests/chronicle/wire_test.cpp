@@ -9,6 +9,8 @@ using namespace chronicle;
 
 TEST(Wire, a_payload_is_kept_byte_for_byte_as_it_was_written) {
   EXPECT_EQ(parse_draft(R"({"stream":"s","payload":{"a": 1.50, "b":[1e3]}})")->payload, R"({"a": 1.50, "b":[1e3]})");
+  EXPECT_EQ(parse_draft(R"({"stream":"s","p\u0061yload":1.50})")->payload, "1.50");
+  EXPECT_EQ(parse_draft(R"({"stream":"s","k\u0065y":"k","payload":1e400})")->payload, "1e400");
   EXPECT_EQ(parse_draft(R"({"stream":"s","payload":"a\nb"})")->payload, "a\nb");
 }
 

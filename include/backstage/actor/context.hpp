@@ -19,6 +19,7 @@
 #include "backstage/base/time.hpp"
 #include "backstage/exec/environment.hpp"
 #include "backstage/exec/task.hpp"
+#include "backstage/supervise/policy.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -85,6 +86,13 @@ class Context {
   template <class A>
   [[nodiscard]] Result<Ref<A>> app(std::string_view name) const;
 
+  // ---- supervising
+  /// Whom this actor restarts when a child is to be restarted. Said in init, or later; it holds for this incarnation.
+  void strategy(Strategy strategy);
+  /// One limit for the restarts of all children together, beside each child's own: over it this actor fails. Throws Need
+  /// (Errc::invalid) for a window that is not positive; the former limit then stays.
+  void at_most(std::uint32_t restarts, Per window);
+
   // ---- life
   /// Says how this actor fares: running, degraded, maintenance, idle, outage. Its supervisor, the subscribers of
   /// runtime.events() and the service tree hear of it. It overrules what the children make of the roll-up. While it
@@ -95,6 +103,13 @@ class Context {
   /// Ends any actor in order. Gone already: nothing happens.
   template <class A>
   void stop(const Ref<A>& actor);
+  /// Ends any actor's incarnation in order and begins the next at once, in the same place: its queue waits, nothing is
+  /// counted against a limit. One that is starting, ending or made by once() is left alone.
+  template <class A>
+  void restart(const Ref<A>& actor);
+  /// Ends any actor at once and for good: nothing is drained, coroutines end where they wait, and so for its children.
+  template <class A>
+  void kill(const Ref<A>& actor);
   /// Is set when this actor is told to stop: for long work, also on the blocking pool.
   [[nodiscard]] std::stop_token stop_token();
 

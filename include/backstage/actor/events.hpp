@@ -46,6 +46,14 @@ struct Restarting {
   std::uint32_t restarts;
   Duration after;
 };
+/// A message made its actor fail as often as its policy lets it be tried, and was set aside.
+struct Quarantined {
+  std::string path;
+  std::string_view actor;
+  std::string_view message;  ///< its type
+  std::uint32_t tries;
+  Error error;  ///< of the last one
+};
 /// An actor is gone for good.
 struct Ended {
   std::string path;
@@ -59,7 +67,7 @@ struct GaveUp {
   Error error;
 };
 
-using Event = std::variant<DeadLetter, StatusChanged, ActorFailed, Restarting, Ended, GaveUp>;
+using Event = std::variant<DeadLetter, StatusChanged, ActorFailed, Restarting, Quarantined, Ended, GaveUp>;
 
 class Events {
  public:

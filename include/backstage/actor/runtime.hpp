@@ -129,7 +129,17 @@ class Runtime {
   /// Ends one actor in order; returns at once.
   template <class A>
   void stop(const Ref<A>& actor) {
-    detail::stop_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor));
+    order(actor, detail::signal::stop);
+  }
+  /// Ends one actor's incarnation in order and begins the next at once, in the same place; returns at once.
+  template <class A>
+  void restart(const Ref<A>& actor) {
+    order(actor, detail::signal::restart);
+  }
+  /// Ends one actor at once and for good: nothing is drained; returns at once.
+  template <class A>
+  void kill(const Ref<A>& actor) {
+    order(actor, detail::signal::kill);
   }
 
   /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
@@ -160,6 +170,10 @@ class Runtime {
  private:
   template <class A, class M>
   friend class OutsideRequest;
+  template <class A>
+  static void order(const Ref<A>& actor, std::uint32_t order) noexcept {
+    detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), order);
+  }
   [[nodiscard]] SlabPool& pool() noexcept;
   std::pair<detail::Cell*, std::uint32_t> start(detail::Body& body);
   /// Blocks (or, in manual mode, drives) until done() or the deadline.

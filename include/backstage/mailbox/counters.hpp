@@ -20,12 +20,13 @@ enum class Undelivered : std::uint8_t {
   ended,        ///< dead letter: queued when its actor ended for good
   drop_newest,  ///< dropped by the mailbox's policy
   drop_oldest,  ///< dropped by the mailbox's policy
+  restarted,    ///< dead letter: queued when its actor was restarted under OnRestart::drop
 };
-inline constexpr std::size_t undelivered_kinds = 7;
+inline constexpr std::size_t undelivered_kinds = 8;
 
 [[nodiscard]] constexpr std::string_view to_string(Undelivered why) noexcept {
-  constexpr std::array<std::string_view, undelivered_kinds> names{"gone",  "stopping",    "full",       "expired",
-                                                                  "ended", "drop_newest", "drop_oldest"};
+  constexpr std::array<std::string_view, undelivered_kinds> names{
+      "gone", "stopping", "full", "expired", "ended", "drop_newest", "drop_oldest", "restarted"};
   return names[static_cast<std::size_t>(why)];
 }
 
@@ -38,7 +39,7 @@ struct MessageCounts {
   [[nodiscard]] std::uint64_t count(Undelivered why) const { return undelivered[static_cast<std::size_t>(why)]; }
   [[nodiscard]] std::uint64_t dead_letters() const {
     return count(Undelivered::gone) + count(Undelivered::stopping) + count(Undelivered::full) +
-           count(Undelivered::expired) + count(Undelivered::ended);
+           count(Undelivered::expired) + count(Undelivered::ended) + count(Undelivered::restarted);
   }
   [[nodiscard]] std::uint64_t dropped() const {
     return count(Undelivered::drop_newest) + count(Undelivered::drop_oldest);

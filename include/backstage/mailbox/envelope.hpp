@@ -19,7 +19,9 @@ inline namespace v0 {
 namespace detail {
 
 class Cell;
+struct CoreFace;
 struct Envelope;
+struct WorkerContext;
 
 /// How a message was sent, which decides what stands between the Envelope and the message.
 enum class SendKind : std::uint8_t {
@@ -42,8 +44,9 @@ struct MessageDescriptor {
   SendKind kind;
   /// The message's weight for a mailbox bounded by bytes.
   std::size_t (*weight)(const Envelope&) noexcept;
-  /// Room kept: a copy for tracing and retries, an encoder for the wire. Null until a codec is known.
-  Envelope* (*copy)(const Envelope&) = nullptr;
+  /// A copy in a block of its own, for retries. Null: the message cannot be copied, or is no plain one.
+  Envelope* (*copy)(CoreFace&, WorkerContext*, const Envelope&) = nullptr;
+  /// Room kept: an encoder for the wire. Null until a codec is known.
   bool (*encode)(const Envelope&, void* out) = nullptr;
 };
 

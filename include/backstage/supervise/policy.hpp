@@ -1,7 +1,6 @@
 // How a child is supervised: plain data and pure functions on it (promise L6). All defaults stand here.
 //
-// Stability: settling (v0). depends_on, strategies beyond one_for_one and Restart::ask come with the next issue; their
-// places are the enums below.
+// Stability: settling (v0).
 #pragma once
 
 #include <algorithm>
@@ -21,9 +20,30 @@ enum class Restart : std::uint8_t {
   always,      ///< also after a normal end
   on_failure,  ///< after a failure only
   never,
+  ask,  ///< its supervisor's `Verdict handle(Eol<Child>, Context&)` says
 };
 
-enum class Strategy : std::uint8_t { one_for_one };
+/// Whom a supervisor restarts when one child is to be restarted. Those who go with it are stopped first, in the reverse
+/// order of their start; then all are started again in that order, each when the one before it runs. Children under
+/// Restart::never are stopped with the others, and are gone.
+enum class Strategy : std::uint8_t {
+  one_for_one,   ///< that child only
+  one_for_all,   ///< all children
+  rest_for_one,  ///< that child and those started after it
+};
+
+/// Whether a child's own end, for good, ends its supervisor in order: for units of work.
+enum class Significant : std::uint8_t {
+  no,
+  any,  ///< its end
+  all,  ///< the end of the last child that is significant so
+};
+
+/// What becomes of the messages that are queued when an actor is restarted after a failure.
+enum class OnRestart : std::uint8_t {
+  keep,  ///< the next incarnation handles them
+  drop,  ///< they become dead letters
+};
 
 /// What happens to queued messages when the actor is stopped.
 enum class OnStop : std::uint8_t {
@@ -73,6 +93,10 @@ struct Backoff {
 /// The policy of one child. docs/reference/defaults.md is made from this struct.
 struct ChildPolicy {
   Restart restart = Restart::on_failure;
+  /// A restart goes on with the object as the failure left it: init runs again, the constructor does not.
+  bool with_state = false;
+  /// Its arguments can be moved only: it has one life.
+  bool once = false;
   Backoff backoff{};
   Intensity intensity{};
   Duration start_within = std::chrono::seconds(30);
@@ -81,6 +105,14 @@ struct ChildPolicy {
   OnStop on_stop = OnStop::drain;
   Mailbox mailbox{};
   std::uint32_t interleaved = 64;
+  Duration start_after{0};  ///< before the first start; messages wait meanwhile
+  Duration live_for{0};     ///< of each incarnation, from its init on; 0: for ever
+  Significant significant = Significant::no;
+  OnRestart on_restart = OnRestart::keep;
+  /// How often a message, sent and copyable, is handled again after it made its actor fail.
+  std::uint32_t retry_failed = 0;
+  /// A message that fails for the last time is set aside by name, and that failure is not charged to the limits.
+  bool quarantine = false;
   std::uint8_t scheduling_group = 0;  ///< room kept: inherited at spawn
 };
 /// For Runtime::shutdown and the launcher.

@@ -79,7 +79,9 @@ struct ActorOps {
   bool has_loop = false;
   bool has_init = false;
   bool has_terminating = false;
+  bool movable = false;
   void (*construct)(Cell&) = nullptr;  ///< may throw what the constructor throws
+  void (*revive)(Cell&, void* state) = nullptr;  ///< move-constructs it from such an actor
   void (*destroy)(Cell&) noexcept = nullptr;
   Handled (*init)(Cell&) = nullptr;
   Handled (*loop)(Cell&) = nullptr;
@@ -181,7 +183,11 @@ inline constexpr std::uint32_t alive = 1U
 inline constexpr std::uint32_t expired = 1U << 10;  // the stop deadline passed
 inline constexpr std::uint32_t decided = 1U
                                          << 11;  // the parent has seen our end: an order that came meanwhile may act
-inline constexpr std::uint32_t commands = start | stop | keep | close | yield | kill | expired | decided;
+inline constexpr std::uint32_t restart = 1U << 12;   // end in order and begin anew
+inline constexpr std::uint32_t lifetime = 1U << 13;  // live_for is over
+inline constexpr std::uint32_t group = 1U << 14;     // the back-off of a group of children is over
+inline constexpr std::uint32_t commands =
+    start | stop | keep | close | yield | kill | expired | decided | restart | lifetime | group;
 }  // namespace signal
 
 /// Bits of Cell::gate, below the generation.
@@ -232,6 +238,12 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool keep_place = false;
   bool draining_waits = false;
   bool quiet = false;             // [parent] kept: nothing left to stop
+  bool in_group = false;          // [parent] is restarted with others
+  bool asked = false;             // [parent] a Verdict is awaited
+  bool own_end = false;           // it ended by itself, not by order
+  bool restart_asked = false;     // ended in order, to be begun anew at once
+  bool retries = false;           // constant for a place: a message that failed is handled again
+  bool lived_out = false;         // its time (live_for) was over
   std::uint16_t interleaved = 0;  // roots of that kind
   std::uint16_t ready = 0;        // awaiters that wait for the turn
 

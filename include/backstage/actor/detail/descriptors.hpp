@@ -12,6 +12,14 @@
 
 namespace backstage {
 inline namespace v0 {
+
+/// Whether a message of this type may be copied before it is handled, for `.retry_failed(n)`. A message that its handler
+/// takes as `const M&` needs no copy. Say so for others of your own:
+///     template <> inline constexpr bool backstage::copied_for_retry<Reading> = true;
+/// (It cannot be found out: a vector of what can be moved only claims to be copyable.)
+template <class M>
+inline constexpr bool copied_for_retry = std::is_trivially_copyable_v<M> && std::is_copy_constructible_v<M>;
+
 namespace detail {
 
 template <class M, class T>
@@ -20,6 +28,9 @@ struct AskEnvelope {
   ReplyPort port;
   M message;
 };
+
+/// The message's copy, or the message itself, to be handled again by the next incarnation. Without memory for it: not.
+void keep_for_retry(Cell& cell, Envelope* (*move)(CoreFace&, WorkerContext*, Envelope&), Envelope& failed) noexcept;
 
 /// The text of an ask that its actor did not take: "the actor (chronicle::Store) is being stopped".
 [[nodiscard]] std::string reason_of_refusal(Errc why, std::string_view actor);
@@ -132,11 +143,37 @@ struct DestroyAfter {
   ~DestroyAfter() { message.~M(); }
 };
 
+/// Whether the message is intact when its handler has failed: a plain one that takes it as const M&.
+template <class A, class M>
+consteval bool leaves_message_intact() {
+  if constexpr (HasHandler<A, M>) {
+    return std::same_as<parameter_t<A, M>, const M&> && !Unwrapped<handler_result_t<A, M>>::is_task;
+  } else {
+    return false;
+  }
+}
+
 template <class A, class M>
 Handled handle_plain(Cell& cell, Envelope& envelope) {
   auto& whole = reinterpret_cast<PlainEnvelope<M>&>(envelope);
   const DestroyAfter<M> guard{whole.message};
-  return dispatch<A, M>(cell, whole.message, NoAnswer{});
+  if constexpr (leaves_message_intact<A, M>() && !copied_for_retry<M>) {
+    try {
+      return dispatch<A, M>(cell, whole.message, NoAnswer{});
+    } catch (...) {
+      if (cell.retries) {
+        keep_for_retry(cell, [](CoreFace& core, WorkerContext* context, Envelope& failed) {
+          auto& it = reinterpret_cast<PlainEnvelope<M>&>(failed);
+          return &build<PlainEnvelope<M>>(core, context, *failed.descriptor, failed.generation,
+                                          std::move(it.message))
+                      ->head;
+        }, envelope);
+      }
+      throw;
+    }
+  } else {
+    return dispatch<A, M>(cell, whole.message, NoAnswer{});
+  }
 }
 template <class M>
 void abandon_plain(Envelope& envelope, Errc) noexcept {
@@ -174,6 +211,20 @@ std::size_t weigh_ask(const Envelope& envelope) noexcept {
   return weight_of(reinterpret_cast<const AskEnvelope<M, reply_t<A, M>>&>(envelope).message);
 }
 
+template <class M>
+Envelope* copy_plain(CoreFace& core, WorkerContext* context, const Envelope& envelope) {
+  const auto& whole = reinterpret_cast<const PlainEnvelope<M>&>(envelope);
+  return &build<PlainEnvelope<M>>(core, context, *envelope.descriptor, envelope.generation, whole.message)->head;
+}
+template <class M>
+consteval auto copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, const Envelope&) {
+  if constexpr (copied_for_retry<M>) {
+    return &copy_plain<M>;
+  } else {
+    return nullptr;
+  }
+}
+
 template <class A, class M>
 inline constexpr MessageDescriptor plain_descriptor{.handle = &handle_plain<A, M>,
                                                     .abandon = &abandon_plain<M>,
@@ -181,7 +232,8 @@ inline constexpr MessageDescriptor plain_descriptor{.handle = &handle_plain<A, M
                                                     .actor = type_name<A>(),
                                                     .size = sizeof(PlainEnvelope<M>),
                                                     .kind = SendKind::plain,
-                                                    .weight = &weigh_plain<M>};
+                                                    .weight = &weigh_plain<M>,
+                                                    .copy = copier_of<M>()};
 template <class A, class M>
 inline constexpr MessageDescriptor system_descriptor{.handle = &handle_plain<A, M>,
                                                      .abandon = &abandon_plain<M>,

@@ -1,0 +1,81 @@
+// Messages that are handled again after they made their actor fail: .retry_failed(n) and .quarantine().
+//
+// The message in hand is a copy, made before it is handled, or the message itself where a handler that takes it as const
+// M& has failed. It is handled by the next incarnation before all others, and counts as handled once.
+#include <string>
+#include <utility>
+
+#include "core.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+void Retries::before(Cell& cell, Core& core, WorkerContext* context, const Envelope& envelope) noexcept {
+  done(cell);
+  if (envelope.descriptor->copy == nullptr) return;
+  try {
+    Extras& extras = cell.need_extras();
+    extras.in_hand = envelope.descriptor->copy(core, context, envelope);
+  } catch (...) {
+    // It cannot be copied now: it will not be tried again.
+  }
+}
+
+void Retries::done(Cell& cell) noexcept {
+  if (cell.extras == nullptr || cell.extras->retry) return;
+  cell.extras->tries = 0;
+  drop(cell);
+}
+
+void Retries::drop(Cell& cell) noexcept {
+  if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;
+  Envelope* const envelope = std::exchange(cell.extras->in_hand, nullptr);
+  cell.extras->retry = false;
+  envelope->descriptor->abandon(*envelope, Errc::failed);
+  free_envelope(cell.core(), context_for(&cell.core()), *envelope);
+}
+
+void Retries::failed(Cell& cell) noexcept {
+  if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;
+  Extras& extras = *cell.extras;
+  if (extras.tries < cell.policy().retry_failed) {
+    ++extras.tries;
+    extras.retry = true;
+    return;
+  }
+  if (cell.policy().quarantine) {
+    extras.uncharged = true;
+    ++extras.quarantined;
+    try {
+      Core& core = cell.core();
+      const std::string_view message = extras.in_hand->descriptor->message;
+      const Error error = cell.failure != nullptr ? cell.failure->error() : Error(Errc::failed);
+      core.logger(cell.full_path())
+          .error("message set aside", {{"message", message}, {"tries", extras.tries + 1}, {"error", error.text()}});
+      if (core.events.wanted()) {
+        core.events.emit(Quarantined{cell.full_path(), cell.ops().type, message, extras.tries + 1, error});
+      }
+    } catch (...) {
+      // Out of memory: untold, not undone.
+    }
+  }
+  extras.tries = 0;
+  drop(cell);
+}
+
+void keep_for_retry(Cell& cell, Envelope* (*move)(CoreFace&, WorkerContext*, Envelope&), Envelope& failed) noexcept {
+  try {
+    Extras& extras = cell.need_extras();
+    if (extras.in_hand != nullptr) return;
+    Core& core = cell.core();
+    extras.in_hand = move(core, context_for(&core), failed);
+  } catch (...) {
+    // No memory: it is not tried again.
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

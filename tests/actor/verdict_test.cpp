@@ -1,0 +1,229 @@
+// Restart::ask: the supervisor's Verdict about a child that has ended.
+#include "life_support.hpp"
+
+namespace {
+
+using namespace life;
+
+/// Counts, fails when told to, and can be moved: its state travels with its Eol.
+struct Counter {
+  explicit Counter(int from) : count(from) {}
+  void init(Context& cx) { cx.log().info("begun", {{"count", count}}); }
+  void handle(Say) { ++count; }
+  void handle(Break how) { throw std::runtime_error(how.text); }
+  void handle(Quit, Context& cx) { cx.stop(); }
+  void handle(Nap, Context&) { throw Need::stop(); }
+  int handle(Lives) const { return count; }
+  int count;
+};
+
+/// Cannot be moved.
+struct Fixed {
+  Fixed() = default;
+  Fixed(const Fixed&) = delete;
+  Fixed& operator=(const Fixed&) = delete;
+  void handle(Say) { ++count; }
+  void handle(Break how) { throw std::runtime_error(how.text); }
+  int handle(Lives) const { return count; }
+  int count = 0;
+};
+
+enum class Answer { restart, with_state, mended, stop, escalate, fails, late };
+
+template <class Kept>
+struct Judge {
+  Journal* journal;
+  Answer answer;
+  Strategy strategy = Strategy::one_for_one;
+  Judge(Journal* j, Answer a, Strategy s = Strategy::one_for_one) : journal(j), answer(a), strategy(s) {}
+
+  void init(Context& cx) {
+    cx.strategy(strategy);
+    journal->note("judge " + std::to_string(cx.incarnation()));
+    if constexpr (std::is_same_v<Kept, Fixed>) {
+      kept = cx.spawn(child<Kept>("kept").restart(Restart::ask).backoff(10ms, 10ms).at_most(3, per(1min)).on_end(cx.self(this)));
+    } else {
+      kept = cx.spawn(
+          child<Kept>("kept", 100).restart(Restart::ask).backoff(10ms, 10ms).at_most(3, per(1min)).on_end(cx.self(this)));
+    }
+  }
+  Task<Verdict> handle(Eol<Kept> end, Context& cx) {
+    journal->note("eol " + std::to_string(end.incarnation) + (end.asks ? " asks " : " over ") +
+                  (end.result ? "ok" : std::string(end.result.error().text())) +
+                  (end.state ? " count " + std::to_string(end.state->count) : ""));
+    if (!end.asks) co_return Verdict::stop();
+    if (answer == Answer::late) co_await cx.sleep(1h);
+    if (answer == Answer::fails) throw std::runtime_error("no idea");
+    if (answer == Answer::stop) co_return Verdict::stop();
+    if (answer == Answer::escalate) co_return Verdict::escalate();
+    if (answer == Answer::restart) co_return Verdict::restart();
+    if constexpr (std::is_move_constructible_v<Kept>) {
+      if (answer == Answer::mended) end.state->count = 7;
+      co_return Verdict::restart_with_state(std::move(end.state));
+    } else {
+      co_return Verdict::restart_with_state();
+    }
+  }
+  Ref<Kept> handle(Lives) const { return kept; }
+  Ref<Kept> kept;
+};
+
+template <class Kept = Counter>
+struct Court {
+  explicit Court(Answer answer) {
+    judge = world.spawn<Judge<Kept>>("judge", &journal, answer);
+    world.run();
+    kept = world.ask<Lives>(judge).value();
+    (void)journal.take();
+  }
+  void fail() {
+    kept.send(Say{"one more"});
+    kept.send(Break{"boom"});
+    world.advance(1s);
+  }
+  Journal journal;
+  sim::TestRuntime world;
+  Ref<Judge<Kept>> judge;
+  Ref<Kept> kept;
+};
+
+TEST(L2, a_verdict_restarts_from_the_arguments) {
+  Court court(Answer::restart);
+  court.fail();
+  EXPECT_EQ(court.journal.take(), (Lines{"eol 1 asks std::runtime_error: boom (in life::Break) count 101"}));
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 100);
+}
+
+TEST(L2, a_verdict_restarts_with_the_state_that_it_was_given) {
+  Court court(Answer::with_state);
+  court.fail();
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 101);
+}
+
+TEST(L2, a_verdict_may_mend_the_state_before_it_hands_it_back) {
+  Court court(Answer::mended);
+  court.fail();
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 7);
+}
+
+TEST(L2, what_cannot_be_moved_goes_on_as_the_failure_left_it) {
+  Court<Fixed> court(Answer::with_state);
+  court.fail();
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 1);
+}
+
+TEST(L2, a_verdict_to_stop_ends_the_child_and_no_second_eol_comes) {
+  Court court(Answer::stop);
+  court.fail();
+  EXPECT_EQ(court.journal.take().size(), 1U);
+  EXPECT_EQ(court.world.runtime().actors(), 2U);
+  EXPECT_FALSE(court.kept.try_send(Say{"gone"}));
+}
+
+TEST(L2, a_verdict_to_escalate_fails_the_supervisor_with_the_childs_error) {
+  Court court(Answer::escalate);
+  Watch watch(court.world.runtime());
+  court.fail();
+  const auto told = std::find_if(watch.lines.begin(), watch.lines.end(),
+                                 [](const std::string& line) { return line.starts_with("/judge failed 1"); });
+  ASSERT_NE(told, watch.lines.end());
+  EXPECT_TRUE(told->starts_with("/judge failed 1: child 'kept' ("));
+  EXPECT_TRUE(told->ends_with("::Counter) ended, and its supervisor escalates: std::runtime_error: boom (in life::Break)"))
+      << *told;
+  EXPECT_EQ(court.journal.take(),
+            (Lines{"eol 1 asks std::runtime_error: boom (in life::Break) count 101", "judge 2"}));
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 100);  // the place lives on below the new judge
+}
+
+TEST(L2, a_supervisor_that_fails_over_a_verdict_is_restarted_with_its_child) {
+  Court court(Answer::fails);
+  court.fail();
+  EXPECT_TRUE(court.journal.has("judge 2"));
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 100);
+}
+
+TEST(L2, a_normal_end_is_asked_about_too) {
+  Court court(Answer::restart);
+  court.kept.send(Nap{});  // throws Need::stop
+  court.world.advance(1s);
+  EXPECT_EQ(court.journal.take(), (Lines{"eol 1 asks ok count 100"}));
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 100);
+}
+
+TEST(L2, an_end_by_order_is_told_and_not_asked_about) {
+  Court court(Answer::restart);
+  court.world.runtime().stop(court.kept);
+  court.world.advance(1s);
+  EXPECT_EQ(court.journal.take(), (Lines{"eol 1 over ok count 100"}));
+  EXPECT_EQ(court.world.runtime().actors(), 2U);
+}
+
+TEST(L6, verdicts_to_restart_are_counted) {
+  Court court(Answer::restart);
+  for (int i = 0; i < 3; ++i) court.fail();
+  EXPECT_EQ(court.journal.count("judge 2"), 0U);
+  court.fail();
+  EXPECT_EQ(court.journal.count("judge 2"), 1U);
+}
+
+TEST(L2, messages_wait_for_a_verdict) {
+  Court court(Answer::with_state);
+  court.kept.send(Break{"boom"});
+  for (int i = 0; i < 3; ++i) court.kept.send(Say{"later"});
+  court.world.advance(1s);
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 103);
+}
+
+TEST(L4, a_supervisor_that_is_stopped_before_its_verdict_takes_the_child_along) {
+  Court court(Answer::late);
+  court.fail();
+  court.world.runtime().stop(court.judge);
+  court.world.advance(10s);
+  EXPECT_EQ(court.world.runtime().actors(), 1U);
+}
+
+TEST(L4, a_child_killed_while_its_verdict_is_awaited_ends_when_it_is_given) {
+  Court court(Answer::late);
+  court.kept.send(Break{"boom"});
+  court.world.advance(1s);
+  court.world.runtime().kill(court.kept);
+  court.world.advance(1s);
+  EXPECT_EQ(court.world.runtime().actors(), 3U);
+  court.world.advance(2h);
+  EXPECT_EQ(court.world.runtime().actors(), 2U);
+}
+
+/// Gives no verdicts.
+struct Deaf {
+  void handle(Eol<Counter>) {}
+  std::string handle(Say, Context& cx) {
+    try {
+      cx.spawn(child<Counter>("c", 1).restart(Restart::ask).on_end(cx.self(this)));
+    } catch (const Need& need) {
+      return std::string(need.error().text());
+    }
+    return "accepted";
+  }
+};
+
+TEST(L2, asking_a_supervisor_that_gives_no_verdicts_is_refused) {
+  sim::TestRuntime world;
+  const auto deaf = world.spawn<Deaf>("deaf");
+  EXPECT_EQ(world.ask<Say>(deaf, "").value(),
+            "the spec of 'c': restart: Restart::ask needs on_end(cx.self(this)) and, there, Verdict handle(Eol<...>, "
+            "Context&)");
+}
+
+TEST(L2, only_the_supervisor_itself_gives_verdicts) {
+  Court court(Answer::restart);
+  try {
+    court.world.spawn(child<Counter>("far", 1).restart(Restart::ask).on_end(court.judge));
+    FAIL() << "accepted";
+  } catch (const Need& need) {
+    EXPECT_EQ(need.error().text(),
+              "the spec of 'far': on_end: under Restart::ask its target must be the supervisor itself: "
+              "on_end(cx.self(this))");
+  }
+}
+
+}  // namespace
