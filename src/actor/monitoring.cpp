@@ -313,7 +313,10 @@ void send_attach(WatchRecord& watch) noexcept {
   const WatchTarget& target = watch.target;
   if (target.cell == nullptr) return tell_gone(watch);
   const Visit visit(target.cell);
-  if (visit.core() == nullptr) return tell_gone(watch);
+  if (visit.core() == nullptr ||
+      target.cell->gate.load(std::memory_order_acquire) >> gate_bit::bits != target.generation) {
+    return tell_gone(watch);
+  }
   watch.attach.run = &run_attach;
   watch.attach.generation = target.generation;
   target.cell->post_lane(watch.attach);
@@ -538,8 +541,12 @@ EndNews Watches::take(Cell& child) noexcept {
 
 void Watches::tell(EndNews& news) noexcept {
   // The lists are ours alone by now: the place is over, and nobody else walks or changes them.
+  // In the order in which they were set: the list has the latest first.
+  while (news.watchers != nullptr && news.watchers->in_target.next != nullptr) {
+    news.watchers = news.watchers->in_target.next;
+  }
   while (WatchRecord* const watch = news.watchers) {
-    news.watchers = watch->in_target.next;
+    news.watchers = watch->in_target.previous;
     if (watch->kind == Kind::monitor) {
       tell_down(*watch, news.reason, news.result, news.incarnation);
     } else {

@@ -292,6 +292,20 @@ TEST_F(Monitors, L9_monitors_are_told_apart_by_their_number) {
   EXPECT_TRUE(journal.last->monitor == first || journal.last->monitor == second);
 }
 
+TEST_F(Monitors, L9_watchers_are_told_in_the_order_in_which_they_asked) {
+  const auto part = world.spawn<Part>("a", Plan{});
+  std::vector<std::string> told;
+  std::vector<OutsideMonitor> monitors;
+  for (const char* name : {"first", "second", "third"}) {
+    monitors.push_back(world.runtime().monitor(part));
+    monitors.back().on_ready([&told, name] { told.emplace_back(name); });
+  }
+  world.run();
+  world.runtime().stop(part);
+  world.run();
+  EXPECT_EQ(told, (Lines{"first", "second", "third"}));
+}
+
 TEST_F(Monitors, L9_only_the_running_actor_itself_can_be_told) {
   const auto part = world.spawn<Part>("a", Plan{});
   std::string said;

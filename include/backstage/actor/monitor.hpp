@@ -10,7 +10,7 @@
 // Promises
 //   (1) A monitor yields exactly one Down, also for a target that is gone already, a null Ref, a Runtime that is over.
 //   (2) After cancel() nothing of it is handled, not even what waits in the mailbox.
-//   (3) What the target sent comes before its Down, and its name is free again when Down comes.
+//   (3) What the target sent comes before its Down, and (unless it was gone already) its name is free when Down comes.
 //   (4) Down is never refused by a mailbox's bound, and needs no memory when it happens: its envelope is set aside when
 //       the monitor is set. (Memory out, the error's text may be missing.)
 //   (5) All of it belongs to the incarnation that set it: the next one handles nothing of it.
