@@ -25,6 +25,7 @@
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/exec/blocking_pool.hpp"
 #include "name_index.hpp"
+#include "watching.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -56,8 +57,8 @@ struct Supervising {
 
   enum class Step : std::uint8_t { none, stopping, waiting, starting };
   Step step = Step::none;
-  Instant not_before{};        // the back-off of whoever failed
-  Cell* awaited = nullptr;     // the member that is being stopped or started
+  Instant not_before{};     // the back-off of whoever failed
+  Cell* awaited = nullptr;  // the member that is being stopped or started
   SignalTimer timer;
 };
 
@@ -101,6 +102,8 @@ struct Extras {
   std::uint32_t tries = 0;      // how often it has failed
   bool retry = false;           // to be handled before all others
   std::uint32_t quarantined = 0;
+  // who watches it, and whom it watches; null for nearly everybody
+  std::unique_ptr<Watching> watching;
 
   // life
   SignalTimer life_timer;

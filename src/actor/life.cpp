@@ -18,7 +18,8 @@ inline namespace v0 {
 namespace detail {
 
 Result<> Lifecycle::outcome(const Cell& cell) {
-  if (cell.lived_out) return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
+  if (cell.lived_out)
+    return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
   if (cell.failure != nullptr && !cell.by_wish) return cell.failure->error();
   return {};
 }
@@ -32,7 +33,8 @@ void Cell::set_status(Status next) {
   const ReportTarget* const report =
       body->policy != &default_policy ? &static_cast<const OwnPolicy*>(body->policy)->report : nullptr;
   const bool reported = report != nullptr && report->cell != nullptr;
-  if (!reported && !all.events.wanted()) return;
+  const bool watched = extras != nullptr && Watches::has_subscribers(*extras);
+  if (!reported && !watched && !all.events.wanted()) return;
   StatusChanged change{full_path(), ops().type, before, next, incarnation, {}};
   if (reported) {
     WorkerContext* const context = context_for(&all);
@@ -41,6 +43,7 @@ void Cell::set_status(Status next) {
       post(all, context, *report->cell, *envelope);
     }
   }
+  if (watched) Watches::status_changed(*this, change);
   if (all.events.wanted()) all.events.emit(std::move(change));
 }
 
@@ -62,6 +65,8 @@ void Lifecycle::begin(Cell& cell) {
   cell.by_wish = false;
   cell.status_stated = false;
   cell.draining_waits = false;
+  cell.ruling = Ruling::none;
+  cell.cut_short = false;
   cell.began = this_turn->worker->fresh_now();
   cell.lived_out = false;
   if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
@@ -73,7 +78,9 @@ void Lifecycle::begin(Cell& cell) {
     cell.extras->loop_over = false;
   }
   cell.set_status(Status::starting);
-  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop) drain_as_dead(cell, Undelivered::restarted);
+  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop)
+    drain_as_dead(cell, Undelivered::restarted);
+  if (cell.extras != nullptr && !Watches::begin(cell)) return;
   try {
     make_actor(cell);
   } catch (...) {
@@ -227,6 +234,7 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
       const char* const what = was_terminating                     ? "terminating"
                                : cell.phase == Phase::initializing ? "init"
                                                                    : "draining";
+      cell.cut_short = true;
       drop_coroutines(cell);
       cell.core().logger(cell.full_path()).warn("stop deadline passed", {{"while", what}});
       if (was_terminating) {
@@ -244,7 +252,8 @@ bool Lifecycle::advance(Cell& cell) {
     if (cell.phase == Phase::running || cell.phase == Phase::draining) {
       // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
       const Restart when = cell.policy().restart;
-      if (when != Restart::always && when != Restart::ask) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      if (when != Restart::always && when != Restart::ask)
+        cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
       begin_ending(cell);
       return true;
     }

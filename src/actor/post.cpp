@@ -20,7 +20,8 @@ namespace {
     case Undelivered::full: return Errc::full;
     case Undelivered::expired: return Errc::timeout;
     case Undelivered::drop_newest:
-    case Undelivered::drop_oldest: return Errc::dropped;
+    case Undelivered::drop_oldest:
+    case Undelivered::cancelled: return Errc::dropped;
     case Undelivered::restarted: return Errc::failed;
     case Undelivered::gone:
     case Undelivered::ended: break;
@@ -202,14 +203,18 @@ void sent_to_nobody(const MessageDescriptor& descriptor) noexcept {
 }
 
 void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept {
+  skip_message(cell, descriptor, Undelivered::expired);
+}
+
+void skip_message(Cell& cell, const MessageDescriptor& descriptor, Undelivered why) noexcept {
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
   // The run loop has counted it as handled. One writer each: this worker, and the cell's own turn.
   auto& handled = context->counters.handled;
   handled.store(handled.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  core.count(context, Undelivered::expired);
-  core.report_dead_letter(Undelivered::expired, descriptor, cell.full_path());
+  core.count(context, why);
+  core.report_dead_letter(why, descriptor, cell.full_path());
 }
 
 std::uint32_t taken_from(Cell& target) noexcept {

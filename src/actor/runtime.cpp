@@ -182,6 +182,58 @@ void Runtime::wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)
   } while (!done(ask) && core.blocking->run_all() > 0);
 }
 
+std::optional<Down> OutsideMonitor::poll() const {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->result || !*state_->result) return std::nullopt;
+  return state_->result->value();
+}
+
+Result<Down> OutsideMonitor::within(Duration d) const {
+  if (runtime_->called_inside()) {
+    return Error(Errc::invalid,
+                 "a monitor from outside blocks its thread: inside an actor use cx.monitor(ref, self)");
+  }
+  using State = detail::OutsideAskOf<Down>;
+  runtime_->wait_until(
+      runtime_->environment().clock().now() + d, *state_,
+      [](detail::OutsideAsk& ask) {
+        auto& s = static_cast<State&>(ask);
+        const std::lock_guard lock(s.mutex);
+        return s.result.has_value();
+      },
+      [](detail::OutsideAsk& ask, Duration most) {
+        auto& s = static_cast<State&>(ask);
+        std::unique_lock lock(s.mutex);
+        s.arrived.wait_for(lock, most, [&] { return s.result.has_value(); });
+      });
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->result) return Error(Errc::timeout, "the monitored actor did not end within " + to_string(d));
+  return *state_->result;
+}
+
+void OutsideMonitor::on_ready(MoveFunction<void()> notify) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->result) {
+      state_->notify = std::move(notify);
+      return;
+    }
+  }
+  notify();
+}
+
+void OutsideMonitor::cancel() noexcept {
+  if (record_ == nullptr) return;
+  MoveFunction<void()> unused;  // destroyed without the lock
+  {
+    const std::lock_guard lock(state_->mutex);
+    unused = std::move(state_->notify);
+    // What comes from now on finds the place taken.
+    if (!state_->result) state_->result.emplace(Error(Errc::cancelled));
+  }
+  detail::cancel_outside(std::exchange(record_, nullptr));
+}
+
 ServiceTree Runtime::service_tree(Duration within) {
   using State = detail::OutsideAskOf<ServiceTree>;
   const Clock& clock = core_->environment->clock();

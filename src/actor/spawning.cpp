@@ -95,6 +95,8 @@ void reset(Cell& cell) {
   cell.killed = false;
   cell.stop_at_start = false;
   cell.status_stated = false;
+  cell.ruling = Ruling::none;
+  cell.cut_short = false;
   cell.init_succeeded = false;
   cell.constructed = false;
   cell.in_group = false;

@@ -234,6 +234,7 @@ void Lifecycle::destroy_actor(Cell& cell) noexcept {
 void Lifecycle::finish_incarnation(Cell& cell) {
   drop_coroutines(cell);
   cancel_timers(cell);
+  if (cell.extras != nullptr) Watches::incarnation_ended(cell);
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.init_succeeded = false;
   // What was under way when it was told to stop has not failed: it is not handled again.
@@ -256,8 +257,8 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   }
   const Restart when = cell.policy().restart;
   const bool asks = when == Restart::ask;
-  const bool over = ordered || cell.parent == nullptr ||
-                    (!cell.failed && !asks && (cell.by_wish || when != Restart::always));
+  const bool over =
+      ordered || cell.parent == nullptr || (!cell.failed && !asks && (cell.by_wish || when != Restart::always));
   if (over) {
     if (!ordered) cell.own_end = true;
     // It failed first and was told to stop while it ended: the places that it kept for its next life go with it.

@@ -58,6 +58,7 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
 
 void Supervision::decide(Cell& parent, Cell& child) {
   const ChildPolicy& policy = child.policy();
+  child.ruling = Ruling::over;
   if (child.extras->start_port) return settle(child, signal::close);  // its starter is told, nobody else decides
   if (policy.restart == Restart::ask && ask_for_verdict(parent, child)) return;
   const bool wanted = policy.restart != Restart::never && policy.restart != Restart::ask && !child.by_wish &&
@@ -92,6 +93,7 @@ void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
     case Verdict::Kind::stop:
       child.own_end = true;
       extras.eol_told = true;
+      child.ruling = Ruling::over;
       return Supervision::settle(child, signal::close);
     case Verdict::Kind::escalate: {
       const Result<> why = Lifecycle::outcome(child);
@@ -104,8 +106,9 @@ void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
     case Verdict::Kind::restart_with_state:
       extras.given_state = verdict.take_state();
       if (extras.given_state != nullptr && verdict.type() != child.ops().type_id) {
-        supervisor.core().logger(child.full_path()).error(
-            "the state of another type of actor came with the Verdict: restarted without", {});
+        supervisor.core()
+            .logger(child.full_path())
+            .error("the state of another type of actor came with the Verdict: restarted without", {});
         extras.given_state.reset();
       }
       // Nothing given: the object in the place, unless it was moved into the Eol.
@@ -144,6 +147,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
   if (!admits(parent, child, now, why_not)) return give_up(parent, child, why_not);
   Duration after = child.policy().backoff.wait(extras.history.in_a_row(), core.environment->chance().next());
   if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
+  child.ruling = Ruling::restart;
   ++extras.restarts;
   core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
   if (core.events.wanted()) {
@@ -162,6 +166,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
 /// Over the limit: the supervisor fails.
 void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
   if (parent.parent != nullptr) return escalate(parent, child, why);
+  child.ruling = Ruling::given_up;
   Core& core = parent.core();
   core.logger(child.full_path()).error("gave up", {{"error", why}});
   core.gave_up.store(true, std::memory_order_relaxed);
@@ -171,6 +176,7 @@ void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
 
 void Supervision::escalate(Cell& parent, Cell& child, const std::string& text) {
   if (parent.parent == nullptr) return give_up(parent, child, text);
+  child.ruling = Ruling::given_up;
   Failure& failure = parent.core().take_failure();
   if (!parent.core().is_lost(failure)) {
     failure.stage = Failure::Stage::child;
@@ -236,6 +242,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     const auto found = core.root_names.find(child.name());
     if (found != core.root_names.end() && found->second == &child) core.root_names.erase(found);
   }
+  EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
   delete std::exchange(child.extras, nullptr);
   Body* const body = std::exchange(child.body, nullptr);
@@ -248,6 +255,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     count_sent(core, context);
     post(core, context, *end.cell, *eol);
   }
+  Watches::tell(news);
 }
 
 }  // namespace detail

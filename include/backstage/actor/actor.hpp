@@ -7,6 +7,7 @@
 #include "backstage/actor/events.hpp"
 #include "backstage/actor/inbox.hpp"
 #include "backstage/actor/interleaved.hpp"
+#include "backstage/actor/monitor.hpp"
 #include "backstage/actor/ref.hpp"
 #include "backstage/actor/reply.hpp"
 #include "backstage/actor/runtime.hpp"

@@ -31,6 +31,8 @@ class Child;
 template <class T>
 class Pending;
 class Timer;
+class Monitor;
+class StatusWatch;
 class SleepAwait;
 class YieldAwait;
 class ServiceTree;
@@ -112,6 +114,24 @@ class Context {
   void kill(const Ref<A>& actor);
   /// Is set when this actor is told to stop: for long work, also on the blocking pool.
   [[nodiscard]] std::stop_token stop_token();
+
+  // ---- the ends of others (monitor.hpp)
+  /// Exactly one Down is sent to `me`, which is cx.self(this), when `target` is over for good: at once if it is already,
+  /// or the Ref is null. A restart is no end. It belongs to this incarnation.
+  template <class T, class A>
+  Monitor monitor(const Ref<T>& target, const Ref<A>& me);
+  /// Ties this incarnation to the place `target`, both ways: if either is over for good and not in order, the other fails
+  /// (Errc::failed, "linked /a/b (B) ended: ..."), and its policy decides. An end in order, or a restart, fails nobody; a
+  /// restart of this actor drops the link. Throws Need (Errc::gone) if the target is known to be gone already.
+  template <class T>
+  void link(const Ref<T>& target);
+  /// Drops what links there are between the two, whoever made them. Afterwards nothing of them fails this actor.
+  template <class T>
+  void unlink(const Ref<T>& target) noexcept;
+  /// StatusChanged is sent to `me`, which is cx.self(this): first the present status (from == to), then each change, in
+  /// order, over all restarts; the last is stopped. It belongs to this incarnation.
+  template <class T, class A>
+  StatusWatch watch_status(const Ref<T>& target, const Ref<A>& me);
 
   // ---- time
   /// `co_await cx.sleep(1s)`: never early; keeps the turn.

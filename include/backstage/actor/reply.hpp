@@ -86,6 +86,8 @@ struct ReplyPort {
 }
 /// A request that was taken out of the mailbox and is not handled: counted as expired instead.
 void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept;
+/// The same for any message that the run loop has counted as handled: counted as `why` instead.
+void skip_message(Cell& cell, const MessageDescriptor& descriptor, Undelivered why) noexcept;
 
 /// An answer on its way through the asker's lane.
 template <class T>

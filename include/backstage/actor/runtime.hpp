@@ -20,6 +20,7 @@
 
 #include "backstage/actor/await.hpp"
 #include "backstage/actor/events.hpp"
+#include "backstage/actor/monitor.hpp"
 #include "backstage/actor/service.hpp"
 #include "backstage/mailbox/counters.hpp"
 
@@ -99,6 +100,41 @@ class [[nodiscard]] OutsideRequest {
   detail::Request<A, M> request_;
 };
 
+/// A monitor of a thread outside: exactly one Down, which stays here once it has come. Cancelled by its destruction.
+/// May outlive the Runtime, but within() needs it.
+class [[nodiscard]] OutsideMonitor {
+ public:
+  OutsideMonitor(OutsideMonitor&& other) noexcept
+      : runtime_(other.runtime_), state_(std::move(other.state_)), record_(std::exchange(other.record_, nullptr)) {}
+  OutsideMonitor& operator=(OutsideMonitor&& other) noexcept {
+    std::swap(runtime_, other.runtime_);
+    std::swap(state_, other.state_);
+    std::swap(record_, other.record_);
+    return *this;
+  }
+  ~OutsideMonitor() { cancel(); }
+
+  /// The Down if it has come. Does not wait.
+  [[nodiscard]] std::optional<Down> poll() const;
+  /// Blocks this thread until the Down has come. Errc::timeout: not yet, the monitor stays set. Errc::cancelled after
+  /// cancel(). Inside an actor: Errc::invalid (use cx.monitor).
+  [[nodiscard]] Result<Down> within(Duration d) const;
+  /// Calls `notify` once when the Down is there (at once if it is already): on a runtime thread, so it should only wake
+  /// the program's own loop.
+  void on_ready(MoveFunction<void()> notify);
+  /// No Down comes from now on (one that has come stays); `notify` is not called any more, unless it is running now.
+  void cancel() noexcept;
+
+ private:
+  friend class Runtime;
+  OutsideMonitor(Runtime& runtime, std::shared_ptr<detail::OutsideAskOf<Down>> state, detail::WatchRecord* record)
+      : runtime_(&runtime), state_(std::move(state)), record_(record) {}
+
+  Runtime* runtime_;
+  std::shared_ptr<detail::OutsideAskOf<Down>> state_;
+  detail::WatchRecord* record_;
+};
+
 class Runtime {
  public:
   explicit Runtime(RuntimeOptions options = {});
@@ -124,6 +160,14 @@ class Runtime {
     return OutsideRequest<A, M>(
         *this, detail::Request<A, M>(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor),
                                      std::forward<X>(parts)...));
+  }
+
+  /// To hear of the end of any actor: `runtime.monitor(store).within(5s)`, or poll() it, or be notified.
+  template <class A>
+  [[nodiscard]] OutsideMonitor monitor(const Ref<A>& actor) {
+    auto state = std::make_shared<detail::OutsideAskOf<Down>>();
+    detail::WatchRecord* const record = detail::set_outside_monitor(detail::watch_target(actor), state);
+    return OutsideMonitor(*this, std::move(state), record);
   }
 
   /// Ends one actor in order; returns at once.
@@ -170,6 +214,7 @@ class Runtime {
  private:
   template <class A, class M>
   friend class OutsideRequest;
+  friend class OutsideMonitor;
   template <class A>
   static void order(const Ref<A>& actor, std::uint32_t order) noexcept {
     detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), order);

@@ -21,12 +21,13 @@ enum class Undelivered : std::uint8_t {
   drop_newest,  ///< dropped by the mailbox's policy
   drop_oldest,  ///< dropped by the mailbox's policy
   restarted,    ///< dead letter: queued when its actor was restarted under OnRestart::drop
+  cancelled,    ///< dropped: news of a monitor or status watch that was cancelled, or whose incarnation had ended
 };
-inline constexpr std::size_t undelivered_kinds = 8;
+inline constexpr std::size_t undelivered_kinds = 9;
 
 [[nodiscard]] constexpr std::string_view to_string(Undelivered why) noexcept {
   constexpr std::array<std::string_view, undelivered_kinds> names{
-      "gone", "stopping", "full", "expired", "ended", "drop_newest", "drop_oldest", "restarted"};
+      "gone", "stopping", "full", "expired", "ended", "drop_newest", "drop_oldest", "restarted", "cancelled"};
   return names[static_cast<std::size_t>(why)];
 }
 
@@ -42,7 +43,7 @@ struct MessageCounts {
            count(Undelivered::expired) + count(Undelivered::ended) + count(Undelivered::restarted);
   }
   [[nodiscard]] std::uint64_t dropped() const {
-    return count(Undelivered::drop_newest) + count(Undelivered::drop_oldest);
+    return count(Undelivered::drop_newest) + count(Undelivered::drop_oldest) + count(Undelivered::cancelled);
   }
   [[nodiscard]] std::uint64_t in_flight() const { return sent - handled - dead_letters() - dropped(); }
 };

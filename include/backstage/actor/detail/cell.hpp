@@ -52,7 +52,7 @@ struct EndNotice : LaneNode {
 
 /// A failure as plain data, from a store that the Runtime keeps in reserve: recording one never allocates.
 struct Failure {
-  enum class Stage : std::uint8_t { constructor, init, handler, loop, terminating, child };
+  enum class Stage : std::uint8_t { constructor, init, handler, loop, terminating, child, link };
   static constexpr std::size_t text_bytes = 240;
 
   Failure* next_free = nullptr;
@@ -80,7 +80,7 @@ struct ActorOps {
   bool has_init = false;
   bool has_terminating = false;
   bool movable = false;
-  void (*construct)(Cell&) = nullptr;  ///< may throw what the constructor throws
+  void (*construct)(Cell&) = nullptr;            ///< may throw what the constructor throws
   void (*revive)(Cell&, void* state) = nullptr;  ///< move-constructs it from such an actor
   void (*destroy)(Cell&) noexcept = nullptr;
   Handled (*init)(Cell&) = nullptr;
@@ -167,6 +167,14 @@ enum class Phase : std::uint8_t {
   closing,      ///< over for good
 };
 
+/// What the supervisor made of the last end, for those who are told why the place is over.
+enum class Ruling : std::uint8_t {
+  none,      ///< it was not asked
+  restart,   ///< to be begun again
+  over,      ///< its policy wants no restart
+  given_up,  ///< it failed more often than allowed, or a Verdict escalated
+};
+
 /// Bits of Cell::signals. Set by anybody, cleared by the owner.
 namespace signal {
 inline constexpr std::uint32_t parked = 1U << 0;      // suspended or not accepting: who clears it schedules the cell
@@ -246,6 +254,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool lived_out = false;         // its time (live_for) was over
   std::uint16_t interleaved = 0;  // roots of that kind
   std::uint16_t ready = 0;        // awaiters that wait for the turn
+  Ruling ruling = Ruling::none;   // [parent] of this incarnation's end
+  bool cut_short = false;         // its stop deadline passed
 
   // ---- read by others while this actor waits (cycles, reports of timeouts)
   std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
