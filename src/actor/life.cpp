@@ -24,16 +24,18 @@ Result<> Lifecycle::outcome(const Cell& cell) {
 }
 // -------------------------------------------------------------------------------------------------- status
 
-void Cell::set_status(Status next) {
+void Cell::set_status(Status next, std::string_view word) {
   const Status before = status.load(std::memory_order_relaxed);
-  if (before == next) return;
+  const std::string_view word_before = extras != nullptr ? std::string_view(extras->status_word) : std::string_view();
+  if (before == next && word_before == word) return;
+  if (word_before != word) need_extras().status_word = word;
   status.store(next, std::memory_order_relaxed);
   Core& all = core();
   const ReportTarget* const report =
       body->policy != &default_policy ? &static_cast<const OwnPolicy*>(body->policy)->report : nullptr;
   const bool reported = report != nullptr && report->cell != nullptr;
   if (!reported && !all.events.wanted()) return;
-  StatusChanged change{full_path(), ops().type, before, next, incarnation, {}};
+  StatusChanged change{full_path(), ops().type, before, next, incarnation, std::string(word)};
   if (reported) {
     WorkerContext* const context = context_for(&all);
     if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
@@ -48,6 +50,8 @@ void Cell::set_status(Status next) {
 
 bool Lifecycle::accepts(const Cell& cell) noexcept {
   if (cell.phase != Phase::running && cell.phase != Phase::draining) return false;
+  // relaxed: its own turn writes it.
+  if (cell.suspended.load(std::memory_order_relaxed)) return false;
   if (cell.turn_root != nullptr) return cell.extras->inbox != nullptr;
   if (cell.draining_waits) return false;
   if (cell.ops().has_loop) return false;
@@ -130,6 +134,7 @@ void Lifecycle::after_init(Cell& cell) {
   if (now == Status::initializing || now == Status::starting) cell.set_status(Status::running);
   cell.began = this_turn->worker->coarse_now();
   if (cell.extras != nullptr) {
+    note_up(cell);
     // Ordered to stop meanwhile, it has what is left of stop_within.
     if (!cell.stop_ordered) disarm_stop_timer(cell);
     if (std::exchange(cell.extras->tell_started, false)) {

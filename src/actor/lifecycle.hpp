@@ -22,6 +22,9 @@ struct Lifecycle {
   static void fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message);
   static void fail(Cell& cell, Failure& failure, bool by_wish);
   static void tell_failure(Cell& cell, const Failure& failure) noexcept;
+  /// It serves no more, but its place may live again: from here on the place counts as down, until note_up().
+  static void note_down(Cell& cell) noexcept;
+  static void note_up(Cell& cell) noexcept;
   static void child_notice(LaneNode& node, Cell* parent);
   static void end_late_init(Cell& cell);
   static void queue_is_empty(Cell& cell);

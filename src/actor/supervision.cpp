@@ -237,6 +237,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     if (found != core.root_names.end() && found->second == &child) core.root_names.erase(found);
   }
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
+  core.wait_for_naming();
   delete std::exchange(child.extras, nullptr);
   Body* const body = std::exchange(child.body, nullptr);
   body->ops->release(*body, core.memory);

@@ -77,6 +77,7 @@ class StartAwait final : public ResultAwaiter<void> {
     result_.emplace(Error(Errc::timeout, "'" + name_ + "' (" + std::string(type_name<A>()) +
                                              ") did not start within " + to_string(within_)));
   }
+  [[nodiscard]] std::string describe_wait() const override { return "the start of '" + name_ + "'"; }
 
  private:
   Child<A> spec_;
