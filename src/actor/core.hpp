@@ -114,7 +114,7 @@ struct Extras {
   std::string path_text;
   std::string last_error;
   WallTime last_error_at{};
-  std::string status_word;  // the actor's own for its status, or empty
+  std::string status_word;                // the actor's own for its status, or empty
   Instant down_since = Instant::never();  // never: it runs, or has never run
   Duration downtime{0};                   // before that
   bool loop_over = false;

@@ -136,9 +136,8 @@ Result<> Runtime::shutdown(Duration within) {
     if (stuck.since > Duration::zero()) who += " for " + to_string(stuck.since);
     who += ')';
     if (first)
-      core.logger("/").error("did not give its thread back", {{"actor", stuck.path},
-                                                              {"message", stuck.message},
-                                                              {"since", to_string(stuck.since)}});
+      core.logger("/").error("did not give its thread back",
+                             {{"actor", stuck.path}, {"message", stuck.message}, {"since", to_string(stuck.since)}});
   }
   return Error(Errc::timeout, "not everything stopped within " + to_string(within) +
                                   ": these did not give their thread back: " + who);

@@ -160,12 +160,15 @@ std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port, bool with_wa
 ServiceTree gathered(ServiceWalk& walk) { return walk.gather(); }
 
 void Lifecycle::note_down(Cell& cell) noexcept {
-  // Who ends for good has no downtime; and one whose init never succeeded is down already, or has never run.
-  const bool lives_again = cell.failed_or_kept() || (cell.policy().restart == Restart::always && !cell.stop_ordered);
-  if (!cell.init_succeeded || !lives_again) return;
+  // One whose init never succeeded is down already, or has never run.
+  if (!cell.init_succeeded) return;
+  // Nothing is allocated for one that surely ends for good.
+  const bool may_live_again =
+      cell.stop_ordered ? cell.keep_place : cell.failed || cell.policy().restart == Restart::always;
+  if (cell.extras == nullptr && !may_live_again) return;
   try {
     Instant& since = cell.need_extras().down_since;
-    if (since == Instant::never()) since = this_turn->worker->fresh_now();
+    if (since == Instant::never()) since = this_turn->worker->coarse_now();
   } catch (...) {
     // Out of memory: its downtime is not counted this time.
   }
@@ -174,7 +177,7 @@ void Lifecycle::note_down(Cell& cell) noexcept {
 void Lifecycle::note_up(Cell& cell) noexcept {
   Extras& extras = *cell.extras;
   if (extras.down_since == Instant::never()) return;
-  extras.downtime += std::max(this_turn->worker->fresh_now() - extras.down_since, Duration::zero());
+  extras.downtime += std::max(this_turn->worker->coarse_now() - extras.down_since, Duration::zero());
   extras.down_since = Instant::never();
 }
 

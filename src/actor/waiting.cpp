@@ -215,8 +215,7 @@ Error timeout_error(const AskRecord& record, Instant now) {
     if (visit.core() != nullptr &&
         target.gate.load(std::memory_order_acquire) >> gate_bit::bits == record.generation) {
       // relaxed: for the text only.
-      const char* const held_up =
-          target.suspended.load(std::memory_order_relaxed) ? "; the actor is suspended" : "";
+      const char* const held_up = target.suspended.load(std::memory_order_relaxed) ? "; the actor is suspended" : "";
       const auto before = static_cast<std::int32_t>(record.position - record.taken_when_sent) - 1;
       const auto behind = static_cast<std::int32_t>(record.position - taken_from(target));
       const std::string stood = ", " + std::to_string(std::max(before, 0)) + " stood before it";

@@ -38,12 +38,12 @@ struct ActorFailed {
   std::string path;
   std::string_view actor;
   std::uint32_t incarnation;
-  Error error;                   ///< with its causes
-  std::string_view message{};    ///< what was being handled: a message's type, "init", "constructor" ...
-  std::string state{};           ///< what describe() said then, if the actor has it and was constructed
-  Duration uptime{0};            ///< since its init had ended; 0: it had not
-  std::uint32_t restarts = 0;    ///< of its place so far, this failure's not included
-  std::uint32_t mailbox = 0;     ///< messages that waited
+  Error error;                 ///< with its causes
+  std::string_view message{};  ///< what was being handled: a message's type, "init", "constructor" ...
+  std::string state{};         ///< what describe() said then, if the actor has it and was constructed
+  Duration uptime{0};          ///< since its init had ended; 0: it had not
+  std::uint32_t restarts = 0;  ///< of its place so far, this failure's not included
+  std::uint32_t mailbox = 0;   ///< messages that waited
   WallTime at{};
 };
 /// The supervisor restarts a child after a back-off.

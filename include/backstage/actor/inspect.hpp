@@ -45,21 +45,21 @@ struct Inspection {
 
   std::string path;
   std::string type;
-  bool responding = true;   ///< false: did not answer in time; what is marked (*) is then not known
-  std::string phase;        ///< (*) "running", "draining", "waits for its restart" ...
+  bool responding = true;  ///< false: did not answer in time; what is marked (*) is then not known
+  std::string phase;       ///< (*) "running", "draining", "waits for its restart" ...
   Status status = Status::starting;
-  std::string word;         ///< (*) the actor's own for its status
+  std::string word;  ///< (*) the actor's own for its status
   bool suspended = false;
   std::uint32_t incarnation = 0;  ///< (*)
   Duration uptime{0};             ///< (*) since its init ended; 0: it does not run
   std::uint32_t mailbox = 0;      ///< messages that wait
   std::uint32_t mailbox_bound = Mailbox::no_limit;
-  std::uint64_t handled = 0;      ///< since the place was made
-  std::string handling;           ///< what keeps its turn: a message's type or a hook; empty: nothing
+  std::uint64_t handled = 0;  ///< since the place was made
+  std::string handling;       ///< what keeps its turn: a message's type or a hook; empty: nothing
   Duration handling_since{0};
-  std::vector<Waiting> waits;     ///< (*) oldest first
-  std::size_t timers = 0;         ///< (*) set and not yet fired for the last time
-  std::size_t children = 0;       ///< (*)
+  std::vector<Waiting> waits;            ///< (*) oldest first
+  std::size_t timers = 0;                ///< (*) set and not yet fired for the last time
+  std::size_t children = 0;              ///< (*)
   std::vector<std::string> child_names;  ///< (*) the first of them, in start order
   std::string last_error;                ///< (*)
   std::string state;                     ///< (*) what describe() says; empty: it has none, or is not constructed

@@ -24,9 +24,9 @@ struct Service {
   /// and waits for its restart counts as outage; one that ended normally does not count.
   Status rolled_up = Status::starting;
   std::uint32_t incarnation = 0;
-  Duration uptime{0};         ///< of this incarnation
+  Duration uptime{0};  ///< of this incarnation
   /// For how long the place has not run since it first did, over all its restarts: from the end of each incarnation
-  /// that failed to the end of the next one's init, the present one included.
+  /// (its draining still counts as running) to the end of the next one's init. The present one is included.
   Duration downtime{0};
   std::uint32_t restarts = 0;  ///< incarnations after the first
   bool suspended = false;

@@ -63,8 +63,8 @@ struct Failure {
   std::string_view message;    // static: the message type that was being handled, or empty
   Error origin{Errc::failed};  // what a Need carried, causes and all: shared, not copied
   bool has_origin = false;
-  char type[48] = {};          // of what was thrown: "std::runtime_error", "unknown"
-  char text[text_bytes] = {};  // cut to fit
+  char type[48] = {};            // of what was thrown: "std::runtime_error", "unknown"
+  char text[text_bytes] = {};    // cut to fit
   char causes[text_bytes] = {};  // of a nested exception: one a line, cut to fit
 
   /// "std::runtime_error: no route (in Reading)", with its causes.
@@ -83,7 +83,7 @@ struct ActorOps {
   bool has_init = false;
   bool has_terminating = false;
   bool movable = false;
-  void (*construct)(Cell&) = nullptr;  ///< may throw what the constructor throws
+  void (*construct)(Cell&) = nullptr;            ///< may throw what the constructor throws
   void (*revive)(Cell&, void* state) = nullptr;  ///< move-constructs it from such an actor
   void (*destroy)(Cell&) noexcept = nullptr;
   Handled (*init)(Cell&) = nullptr;
@@ -245,16 +245,16 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool stop_ordered = false;
   bool keep_place = false;
   bool draining_waits = false;
-  bool quiet = false;             // [parent] kept: nothing left to stop
-  bool in_group = false;          // [parent] is restarted with others
-  bool asked = false;             // [parent] a Verdict is awaited
-  bool own_end = false;           // it ended by itself, not by order
-  bool restart_asked = false;     // ended in order, to be begun anew at once
-  bool retries = false;           // constant for a place: a message that failed is handled again
-  bool lived_out = false;         // its time (live_for) was over
+  bool quiet = false;                  // [parent] kept: nothing left to stop
+  bool in_group = false;               // [parent] is restarted with others
+  bool asked = false;                  // [parent] a Verdict is awaited
+  bool own_end = false;                // it ended by itself, not by order
+  bool restart_asked = false;          // ended in order, to be begun anew at once
+  bool retries = false;                // constant for a place: a message that failed is handled again
+  bool lived_out = false;              // its time (live_for) was over
   std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
-  std::uint16_t interleaved = 0;  // roots of that kind
-  std::uint16_t ready = 0;        // awaiters that wait for the turn
+  std::uint16_t interleaved = 0;       // roots of that kind
+  std::uint16_t ready = 0;             // awaiters that wait for the turn
 
   // ---- read by others while this actor waits (cycles, reports of timeouts)
   std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
