@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "inspecting.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -37,7 +38,8 @@ Logger Context::log() const { return cell().core().logger(log_path()); }
 
 std::size_t Context::children() const { return cell().extras != nullptr ? cell().extras->children : 0; }
 
-void Context::status(Status next) {
+void Context::status(Status next) { status(next, {}); }
+void Context::status(Status next, std::string_view word) {
   detail::Cell& me = cell();
   if (gravity(next) == 0 || next == Status::starting || next == Status::initializing || next == Status::stopping) {
     throw Need::fail(
@@ -47,7 +49,7 @@ void Context::status(Status next) {
   // On its way out it is stopping, whatever it says (L1: changes come in order).
   if (me.phase != detail::Phase::initializing && me.phase != detail::Phase::running) return;
   me.status_stated = true;
-  me.set_status(next);
+  me.set_status(next, detail::tame(word, max_status_word));
 }
 void Context::strategy(Strategy strategy) {
   detail::Extras& extras = cell().need_extras();

@@ -186,27 +186,17 @@ Failure& Core::take_failure() noexcept {
   failure.message = {};
   failure.type[0] = '\0';
   failure.text[0] = '\0';
+  failure.causes[0] = '\0';
   return failure;
 }
 
 void Core::give_back(Failure& failure) noexcept {
   if (&failure == &lost_failure_) return;
+  failure.origin = Error(Errc::failed);
+  failure.has_origin = false;
   const std::lock_guard lock(failures_mutex_);
   failure.next_free = free_failure_;
   free_failure_ = &failure;
-}
-
-Error Failure::error() const {
-  std::string said;
-  if (type[0] != '\0') said = std::string(type) + ": ";
-  said += text;
-  if (!message.empty()) said += " (in " + std::string(message) + ")";
-  return Error(code, said);
-}
-
-Error Failure::own_error() const {
-  if (type[0] == '\0') return Error(code, text);
-  return Error(code, std::string(type) + ": " + text);
 }
 
 // ------------------------------------------------------------------------------------- counting and telling

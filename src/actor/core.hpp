@@ -116,6 +116,10 @@ struct Extras {
   std::stop_source stop_source;
   std::string path_text;
   std::string last_error;
+  WallTime last_error_at{};
+  std::string status_word;                // the actor's own for its status, or empty
+  Instant down_since = Instant::never();  // never: it runs, or has never run
+  Duration downtime{0};                   // before that
   bool loop_over = false;
   std::optional<Result<>> why;  // how it ends: the terminating hook holds a reference
   Envelope* eol = nullptr;      // built at the end, delivered by the parent
@@ -210,6 +214,23 @@ class Core final : public CoreFace {
   bool root_ended = false;
   bool shut_down = false;
   std::vector<StuckActor> stuck;
+  ServiceTree still_alive;  // at the deadline of the shutdown
+
+  /// Held by whoever reads the names of a place in whose turn it is not, and where a body of a living place is
+  /// exchanged. Whoever frees a body waits for the readers: the generation, which changed before, lets no new one in.
+  std::mutex naming_mutex;
+  std::atomic<bool> naming{false};
+  void wait_for_naming() noexcept {
+    // seq_cst: Dekker's pattern with the reader, who sets it and then looks at the generation.
+    if (naming.load(std::memory_order_seq_cst)) const std::lock_guard lock(naming_mutex);
+  }
+  /// What the worker that is in the middle of this cell's turn does, if there is one. Any thread.
+  struct Run {
+    bool found = false;
+    std::string_view message;  // static; empty: cannot be told
+    Instant since{};           // when the turn began: at most 100 us before the message did
+  };
+  [[nodiscard]] Run find_run(const Cell& cell) const noexcept;
   std::atomic<bool> gave_up{false};
   std::atomic<std::uint64_t> dead_letters_logged{0};
   std::atomic<std::uint64_t> unnamed{0};

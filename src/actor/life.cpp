@@ -25,9 +25,11 @@ Result<> Lifecycle::outcome(const Cell& cell) {
 }
 // -------------------------------------------------------------------------------------------------- status
 
-void Cell::set_status(Status next) {
+void Cell::set_status(Status next, std::string_view word) {
   const Status before = status.load(std::memory_order_relaxed);
-  if (before == next) return;
+  const std::string_view word_before = extras != nullptr ? std::string_view(extras->status_word) : std::string_view();
+  if (before == next && word_before == word) return;
+  if (word_before != word) need_extras().status_word = word;
   status.store(next, std::memory_order_relaxed);
   Core& all = core();
   const ReportTarget* const report =
@@ -35,7 +37,7 @@ void Cell::set_status(Status next) {
   const bool reported = report != nullptr && report->cell != nullptr;
   const bool watched = extras != nullptr && Watches::has_subscribers(*extras);
   if (!reported && !watched && !all.events.wanted()) return;
-  StatusChanged change{full_path(), ops().type, before, next, incarnation, {}};
+  StatusChanged change{full_path(), ops().type, before, next, incarnation, std::string(word)};
   if (reported) {
     WorkerContext* const context = context_for(&all);
     if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
@@ -51,6 +53,8 @@ void Cell::set_status(Status next) {
 
 bool Lifecycle::accepts(const Cell& cell) noexcept {
   if (cell.phase != Phase::running && cell.phase != Phase::draining) return false;
+  // relaxed: its own turn writes it.
+  if (cell.suspended.load(std::memory_order_relaxed)) return false;
   if (cell.turn_root != nullptr) return cell.extras->inbox != nullptr;
   if (cell.draining_waits) return false;
   if (cell.ops().has_loop) return false;
@@ -137,6 +141,7 @@ void Lifecycle::after_init(Cell& cell) {
   if (now == Status::initializing || now == Status::starting) cell.set_status(Status::running);
   cell.began = this_turn->worker->coarse_now();
   if (cell.extras != nullptr) {
+    note_up(cell);
     // Ordered to stop meanwhile, it has what is left of stop_within.
     if (!cell.stop_ordered) disarm_stop_timer(cell);
     if (std::exchange(cell.extras->tell_started, false)) {

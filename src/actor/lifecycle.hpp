@@ -21,7 +21,12 @@ struct Lifecycle {
   /// To be called in a catch block: the incarnation ends by what is being handled.
   static void fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message);
   static void fail(Cell& cell, Failure& failure, bool by_wish);
+  /// A failure that somebody else brought. Who is not up is not failed: its incarnation is over anyway.
+  static void fail_from_outside(Cell& cell, Failure::Stage stage, const Error& why);
   static void tell_failure(Cell& cell, const Failure& failure) noexcept;
+  /// It serves no more, but its place may live again: from here on the place counts as down, until note_up().
+  static void note_down(Cell& cell) noexcept;
+  static void note_up(Cell& cell) noexcept;
   static void child_notice(LaneNode& node, Cell* parent);
   static void end_late_init(Cell& cell);
   static void queue_is_empty(Cell& cell);
@@ -100,13 +105,14 @@ void copy_cut(char (&into)[N], std::string_view text) noexcept {
 /// Leaves the notice in the parent's lane. From here until the parent has seen it the place is the parent's.
 inline void tell_parent(Cell& cell) noexcept {
   // relaxed: published by the lane.
-  cell.notices_posted.store(cell.notices_posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::atomic<std::uint32_t>& posted = cell.end_notice.posted;
+  posted.store(posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   cell.parent->post_lane(cell.end_notice);
 }
 
 [[nodiscard]] inline bool is_with_parent(const Cell& cell) noexcept {
   // acquire: pairs with the parent's release when it is done with the notice.
-  return cell.notices_seen.load(std::memory_order_acquire) != cell.notices_posted.load(std::memory_order_relaxed);
+  return cell.notices_seen.load(std::memory_order_acquire) != cell.end_notice.posted.load(std::memory_order_relaxed);
 }
 
 inline void signal_by_timer(TimerEntry& timer) noexcept {

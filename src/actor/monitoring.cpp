@@ -163,18 +163,6 @@ void leave_owner(Cell& owner, WatchRecord& watch) noexcept {
   return news;
 }
 
-/// A failure that another actor's end brought. Who is not up is not failed: its incarnation is over anyway.
-void fail_linked(Cell& cell, const Error& why) {
-  if (cell.phase != Phase::initializing && cell.phase != Phase::running && cell.phase != Phase::draining) return;
-  Core& core = cell.core();
-  Failure& failure = core.take_failure();
-  if (!core.is_lost(failure)) {
-    failure.stage = Failure::Stage::link;
-    copy_cut(failure.text, why.text());
-  }
-  Lifecycle::fail(cell, failure, false);
-}
-
 // ------------------------------------------------------------------------------------- from target to owner
 
 /// Takes the target side's reference.
@@ -215,7 +203,7 @@ void run_notice(LaneNode& node, Cell* owner) {
   if (watch.kind == Kind::link) watch.live = false;
   const Error why = watch.from_target.error;
   release_watch(&watch);
-  if (fails) fail_linked(*owner, why);
+  if (fails) Lifecycle::fail_from_outside(*owner, Failure::Stage::link, why);
 }
 
 /// Takes the target side's reference.
@@ -285,7 +273,7 @@ void run_detach(LaneNode& node, Cell* cell) {
       const bool fails = watch.from_owner.abnormal;
       if (leave_target(*cell, watch)) release_watch(&watch);
       release_watch(&watch);
-      if (fails) fail_linked(*cell, why);
+      if (fails) Lifecycle::fail_from_outside(*cell, Failure::Stage::link, why);
       return;
     }
   }
@@ -494,7 +482,7 @@ bool Watches::begin(Cell& cell) {
     watch = next;
   }
   if (!fails) return true;
-  fail_linked(cell, why);
+  Lifecycle::fail_from_outside(cell, Failure::Stage::link, why);
   return false;
 }
 

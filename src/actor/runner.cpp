@@ -10,6 +10,9 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
+// For the report of who does not give its thread back.
+constexpr std::string_view resumed_work = "a coroutine that went on after a wait";
+
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
@@ -304,6 +307,7 @@ void Cell::adopt_root(Root& root) noexcept {
   Extras& more = need_extras();
   root.next = more.first_root;
   root.previous = nullptr;
+  root.began = this_turn->worker->coarse_now();
   if (root.next != nullptr) root.next->previous = &root;
   more.first_root = &root;
   if (root.kind == RootKind::turn) turn_root = &root;
@@ -363,6 +367,7 @@ void Cell::wake_awaiter(Awaiter& awaiter) {
   }
   const std::coroutine_handle<> handle = awaiter.handle_;
   awaiter.delist();
+  this_turn->worker->note(&resumed_work);
   (void)drive_root(root, handle);
 }
 
@@ -371,6 +376,7 @@ void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) 
   root_ = static_cast<Root*>(this_turn->root);
   handle_ = handle;
   deadline_ = until;
+  since_ = this_turn->worker->coarse_now();
   if (++cell.last_await == 0) ++cell.last_await;  // 0 is nobody's number
   number_ = cell.last_await;
   previous_ = nullptr;

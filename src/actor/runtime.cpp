@@ -19,6 +19,9 @@ namespace {
 /// The root of every runtime: it supervises what the program starts, and does nothing else.
 struct Guardian {};
 
+// Within the grace: for those who are still alive to say what they wait for. Who is stuck in a thread never does.
+constexpr Duration grace_of_looking = std::chrono::milliseconds(200);
+constexpr std::size_t most_alive_told = 100;
 constexpr Duration grace_after_shutdown = std::chrono::seconds(1);
 // Of that: for actors whose coroutines are being destroyed, and (at least) for workers to end their last turn.
 constexpr Duration grace_of_actors = std::chrono::milliseconds(700);
@@ -47,13 +50,31 @@ std::vector<StuckActor> Core::find_stuck() const {
     if (cell == nullptr) continue;
     // Its worker is in the middle of its turn, and all who could take the place away have left: the names stand still.
     const auto* const message = static_cast<const std::string_view*>(worker.noted_message());
-    found.push_back({cell->full_path(), message != nullptr ? *message : std::string_view()});
+    found.push_back({cell->full_path(), message != nullptr ? *message : std::string_view("cannot be told"),
+                     std::max(scheduler->now() - worker.noted_since(), Duration::zero())});
   }
-  if (found.empty()) found.push_back({"/", "unknown"});
+  if (found.empty()) found.push_back({"/", "unknown", {}});
   return found;
 }
 
 namespace {
+
+/// In the order of the tree. Who only waits for its children to end has nothing to say of itself.
+void tell_still_alive(const Logger& log, const Service& service, const std::string& above, std::size_t& told,
+                      std::size_t most) {
+  const bool is_root = above.empty();
+  const std::string path = is_root ? service.name : (above == "/" ? "/" : above + "/") + service.name;
+  if (!is_root && ++told <= most) {
+    std::string waits;
+    for (const std::string& one : service.waits) waits += (waits.empty() ? "" : "; ") + one;
+    if (!service.handling.empty()) waits = "in " + service.handling + " for " + to_string(service.handling_since);
+    log.at(path).error("still alive", {{"status", to_string(service.status)},
+                                       {"responding", service.responding},
+                                       {"waiting", service.mailbox},
+                                       {"waits", waits}});
+  }
+  for (const Service& child : service.children) tell_still_alive(log, child, path, told, most);
+}
 
 /// Whether no blocking work is under way any more. The pool tells nobody when a job ends, so this looks once in a
 /// while; nearly always the first look is the last.
@@ -111,9 +132,12 @@ Result<> Runtime::shutdown(Duration within) {
   if (core.stuck.empty()) return {};
   std::string who;
   for (const StuckActor& stuck : core.stuck) {
-    who += (who.empty() ? "" : "; ") + stuck.path + " (in " + std::string(stuck.message) + ")";
+    who += (who.empty() ? "" : "; ") + stuck.path + " (in " + std::string(stuck.message);
+    if (stuck.since > Duration::zero()) who += " for " + to_string(stuck.since);
+    who += ')';
     if (first)
-      core.logger("/").error("did not give its thread back", {{"actor", stuck.path}, {"message", stuck.message}});
+      core.logger("/").error("did not give its thread back",
+                             {{"actor", stuck.path}, {"message", stuck.message}, {"since", to_string(stuck.since)}});
   }
   return Error(Errc::timeout, "not everything stopped within " + to_string(within) +
                                   ": these did not give their thread back: " + who);
@@ -128,6 +152,7 @@ void Runtime::stop_all(Duration within) {
   Instant last = deadline + detail::grace_after_shutdown;
   if (!ended) {
     core.logger("/").error("shutdown deadline passed: ending what is left", {{"within", to_string(within)}});
+    note_still_alive(deadline + detail::grace_of_looking);
     core.root->signal_command(detail::signal::kill);
     ended = core.wait_for_end(deadline + detail::grace_of_actors);
   }
@@ -141,10 +166,11 @@ void Runtime::stop_all(Duration within) {
   }
   // What came from outside between the last actor's end and the closing of the doors becomes dead letters now.
   if (ended) core.scheduler->run_leftovers();
-  if (!idle) core.stuck.push_back({"/", ended ? "blocking work" : "unknown"});
+  if (!idle) core.stuck.push_back({"/", ended ? "blocking work" : "unknown", {}});
 }
 
 const std::vector<StuckActor>& Runtime::stuck() const noexcept { return core_->stuck; }
+const ServiceTree& Runtime::still_alive() const noexcept { return core_->still_alive; }
 bool Runtime::gave_up() const noexcept { return core_->gave_up.load(std::memory_order_relaxed); }
 Events& Runtime::events() noexcept { return core_->events; }
 MessageCounts Runtime::counts() const noexcept { return core_->counts(); }
@@ -182,6 +208,22 @@ void Runtime::wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)
   } while (!done(ask) && core.blocking->run_all() > 0);
 }
 
+template <class State>
+void Runtime::wait_for(State& state, Instant deadline) {
+  wait_until(
+      deadline, state,
+      [](detail::OutsideAsk& ask) {
+        auto& s = static_cast<State&>(ask);
+        const std::lock_guard lock(s.mutex);
+        return s.result.has_value();
+      },
+      [](detail::OutsideAsk& ask, Duration most) {
+        auto& s = static_cast<State&>(ask);
+        std::unique_lock lock(s.mutex);
+        s.arrived.wait_for(lock, most, [&] { return s.result.has_value(); });
+      });
+}
+
 std::optional<Down> OutsideMonitor::poll() const {
   const std::lock_guard lock(state_->mutex);
   if (!state_->result || !*state_->result) return std::nullopt;
@@ -193,19 +235,7 @@ Result<Down> OutsideMonitor::within(Duration d) const {
     return Error(Errc::invalid,
                  "a monitor from outside blocks its thread: inside an actor use cx.monitor(ref, self)");
   }
-  using State = detail::OutsideAskOf<Down>;
-  runtime_->wait_until(
-      runtime_->environment().clock().now() + d, *state_,
-      [](detail::OutsideAsk& ask) {
-        auto& s = static_cast<State&>(ask);
-        const std::lock_guard lock(s.mutex);
-        return s.result.has_value();
-      },
-      [](detail::OutsideAsk& ask, Duration most) {
-        auto& s = static_cast<State&>(ask);
-        std::unique_lock lock(s.mutex);
-        s.arrived.wait_for(lock, most, [&] { return s.result.has_value(); });
-      });
+  runtime_->wait_for(*state_, runtime_->environment().clock().now() + d);
   const std::lock_guard lock(state_->mutex);
   if (!state_->result) return Error(Errc::timeout, "the monitored actor did not end within " + to_string(d));
   return *state_->result;
@@ -235,25 +265,45 @@ void OutsideMonitor::cancel() noexcept {
 }
 
 ServiceTree Runtime::service_tree(Duration within) {
-  using State = detail::OutsideAskOf<ServiceTree>;
-  const Clock& clock = core_->environment->clock();
-  const Instant deadline = clock.now() + within;
-  auto state = std::make_shared<State>();
-  auto walk = detail::start_walk(*core_->root, detail::ReplyPort(state, deadline));
-  wait_until(
-      deadline, *state,
-      [](detail::OutsideAsk& ask) {
-        auto& s = static_cast<State&>(ask);
-        const std::lock_guard lock(s.mutex);
-        return s.result.has_value();
-      },
-      [](detail::OutsideAsk& ask, Duration most) {
-        auto& s = static_cast<State&>(ask);
-        std::unique_lock lock(s.mutex);
-        s.arrived.wait_for(lock, most, [&] { return s.result.has_value(); });
-      });
+  const Instant deadline = core_->environment->clock().now() + within;
+  const auto state = std::make_shared<detail::OutsideAskOf<ServiceTree>>();
+  const auto walk = detail::start_walk(*core_->root, detail::ReplyPort(state, deadline));
+  wait_for(*state, deadline);
   return detail::gathered(*walk);
 }
+
+/// Before coroutines are destroyed and threads given up: who is left, as a tree, a line of the log each.
+void Runtime::note_still_alive(Instant until) {
+  detail::Core& core = *core_;
+  const auto state = std::make_shared<detail::OutsideAskOf<ServiceTree>>();
+  const auto walk = detail::start_walk(*core.root, detail::ReplyPort(state, until), true);
+  wait_for(*state, until);
+  core.still_alive = detail::gathered(*walk);
+  std::size_t told = 0;
+  detail::tell_still_alive(core.logger("/"), core.still_alive.root, "", told, detail::most_alive_told);
+  if (told > detail::most_alive_told) {
+    core.logger("/").error("still alive, and not told", {{"actors", told - detail::most_alive_told}});
+  }
+}
+
+Result<Inspection> Runtime::inspect_cell(detail::Cell* cell, std::uint32_t generation, Duration within) {
+  if (called_inside()) {
+    return Error(Errc::invalid,
+                 "runtime.inspect blocks its thread: inside an actor use co_await cx.inspect(ref).within(...)");
+  }
+  if (cell == nullptr) return detail::nothing_to_inspect();
+  const Instant deadline = core_->environment->clock().now() + within;
+  const auto state = std::make_shared<detail::OutsideAskOf<Inspection>>();
+  detail::ask_inspection(*cell, generation, detail::ReplyPort(state, deadline));
+  wait_for(*state, deadline);
+  {
+    const std::lock_guard lock(state->mutex);
+    if (state->result) return std::move(*state->result);
+  }
+  return detail::seen_from_outside(cell, generation);
+}
+
+Result<Inspection> OutsideInspection::within(Duration d) && { return runtime_.inspect_cell(cell_, generation_, d); }
 
 }  // namespace v0
 }  // namespace backstage

@@ -9,25 +9,17 @@
 #include <vector>
 
 #include "core.hpp"
+#include "inspecting.hpp"
+#include "lifecycle.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
-namespace {
-
-std::uint32_t side_depth(const Cell& cell) {
-  SideBox* const side = cell.side.load(std::memory_order_acquire);
-  if (side == nullptr) return 0;
-  const std::lock_guard lock(side->mutex);
-  return static_cast<std::uint32_t>(side->queue.size());
-}
-
-}  // namespace
-
 class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
  public:
   struct Entry {
     std::size_t parent;
+    Cell* cell;
     Service service;
     Status counts_as = Status::starting;  // for the roll-up
     bool stated = false;                  // by the actor itself: its children do not overrule it
@@ -37,7 +29,8 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
     std::size_t index = 0;
   };
 
-  explicit ServiceWalk(ReplyPort port) : port_(std::move(port)) {}
+  ServiceWalk(const Core& core, ReplyPort port, bool with_waits)
+      : core_(core), port_(std::move(port)), with_waits_(with_waits) {}
 
   void ask(Cell& cell, std::size_t parent) {
     auto* const node = new Node();
@@ -49,11 +42,13 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       node->index = entries_.size();
       Entry entry;
       entry.parent = parent;
+      entry.cell = &cell;
       // As the parent knows it, in case the child does not answer.
       entry.service.name = cell.parent == nullptr ? cell.full_path() : cell.step();
       entry.service.type = cell.ops().type;
       entry.service.status = cell.status.load(std::memory_order_relaxed);
       entry.counts_as = entry.service.status;
+      entry.service.suspended = cell.suspended.load(std::memory_order_relaxed);
       entry.service.responding = false;
       entries_.push_back(std::move(entry));
       ++missing_;
@@ -63,6 +58,13 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
 
   [[nodiscard]] ServiceTree gather() {
     const std::lock_guard lock(mutex_);
+    for (Entry& entry : entries_) {
+      if (entry.service.responding) continue;
+      const Core::Run run = core_.find_run(*entry.cell);
+      if (!run.found) continue;
+      entry.service.handling = run.message.empty() ? "cannot be told" : run.message;
+      entry.service.handling_since = std::max(core_.scheduler->now() - run.since, Duration::zero());
+    }
     // Children stand behind their parents in the list: built from the back, moved into place.
     std::vector<Service> built;
     built.reserve(entries_.size());
@@ -94,13 +96,27 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
         entry.counts_as = cell->phase == Phase::ended && cell->failed ? Status::outage : service.status;
         entry.stated = cell->status_stated && cell->phase == Phase::running;
         service.incarnation = cell->incarnation;
-        service.mailbox = cell->mailbox.depth() + side_depth(*cell);
+        service.restarts = cell->incarnation > 1 ? cell->incarnation - 1 : 0;
+        service.suspended = cell->suspended.load(std::memory_order_relaxed);
+        service.mailbox = queued_in(*cell);
         service.handled = cell->handled.load(std::memory_order_relaxed);
         service.responding = true;
+        const Instant now = this_turn->worker->fresh_now();
         if (cell->incarnation != 0 && service.status != Status::stopped) {
-          service.uptime = this_turn->worker->fresh_now() - cell->began;
+          service.uptime = std::max(now - cell->began, Duration::zero());
         }
-        if (cell->extras != nullptr) service.last_error = cell->extras->last_error;
+        if (const Extras* const extras = cell->extras) {
+          service.word = extras->status_word;
+          service.downtime = extras->downtime;
+          if (extras->down_since != Instant::never()) {
+            service.downtime += std::max(now - extras->down_since, Duration::zero());
+          }
+          service.last_error = extras->last_error;
+          service.last_error_at = extras->last_error_at;
+        }
+        if (walk.with_waits_) {
+          for (const Waiting& waiting : waits_of(*cell)) service.waits.push_back(to_line(waiting));
+        }
       }
       if (cell->extras != nullptr) {
         for (Cell* child = cell->extras->first_child; child != nullptr; child = child->next_sibling) {
@@ -126,38 +142,77 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
     if (port_) answer<ServiceTree>(std::move(port_), gather());
   }
 
+  const Core& core_;
   std::mutex mutex_;
   std::vector<Entry> entries_;
   std::size_t missing_ = 0;
   bool told_ = false;
   ReplyPort port_;
+  const bool with_waits_;
 };
 
-std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port) {
-  auto walk = std::make_shared<ServiceWalk>(std::move(port));
+std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port, bool with_waits) {
+  auto walk = std::make_shared<ServiceWalk>(from.core(), std::move(port), with_waits);
   walk->ask(from, 0);
   return walk;
 }
 
 ServiceTree gathered(ServiceWalk& walk) { return walk.gather(); }
 
+void Lifecycle::note_down(Cell& cell) noexcept {
+  // One whose init never succeeded is down already, or has never run.
+  if (!cell.init_succeeded) return;
+  // Nothing is allocated for one that surely ends for good.
+  const bool may_live_again =
+      cell.stop_ordered ? cell.keep_place : cell.failed || cell.policy().restart == Restart::always;
+  if (cell.extras == nullptr && !may_live_again) return;
+  try {
+    Instant& since = cell.need_extras().down_since;
+    if (since == Instant::never()) since = this_turn->worker->coarse_now();
+  } catch (...) {
+    // Out of memory: its downtime is not counted this time.
+  }
+}
+
+void Lifecycle::note_up(Cell& cell) noexcept {
+  Extras& extras = *cell.extras;
+  if (extras.down_since == Instant::never()) return;
+  extras.downtime += std::max(this_turn->worker->coarse_now() - extras.down_since, Duration::zero());
+  extras.down_since = Instant::never();
+}
+
 }  // namespace detail
 
 namespace {
 
+constexpr std::size_t longest_text = 400;
+
 void append(std::string& out, const Service& service, const std::string& indent, bool last, bool top) {
+  using detail::tame;
   out += indent;
   if (!top) out += last ? "`- " : "|- ";
   out += service.name + "  " + std::string(to_string(service.status));
+  if (!service.word.empty()) out += " \"" + tame(service.word, max_status_word) + '"';
   if (service.rolled_up != service.status) out += " (below: " + std::string(to_string(service.rolled_up)) + ")";
+  if (service.suspended) out += "  SUSPENDED";
   if (!service.responding) out += "  DOES NOT RESPOND";
+  if (!service.handling.empty()) {
+    out += ", in " + service.handling + " for " + to_string(service.handling_since);
+  }
   out += "  " + service.type;
-  if (service.incarnation > 1) out += "  restarts=" + std::to_string(service.incarnation - 1);
+  if (service.uptime > Duration::zero()) out += "  up=" + to_string(service.uptime);
+  if (service.downtime > Duration::zero()) out += "  down=" + to_string(service.downtime);
+  if (service.restarts != 0) out += "  restarts=" + std::to_string(service.restarts);
   out += "  handled=" + std::to_string(service.handled);
   if (service.mailbox != 0) out += "  waiting=" + std::to_string(service.mailbox);
-  if (!service.last_error.empty()) out += "  last_error=\"" + service.last_error + "\"";
+  if (!service.last_error.empty()) {
+    out += "  last_error=\"" + tame(service.last_error, longest_text) + "\" at " + to_string(service.last_error_at);
+  }
   out += '\n';
   const std::string below = top ? indent : indent + (last ? "   " : "|  ");
+  for (const std::string& one : service.waits) {
+    out += below + (service.children.empty() ? "     " : "|    ") + tame(one, longest_text) + '\n';
+  }
   for (std::size_t i = 0; i < service.children.size(); ++i) {
     append(out, service.children[i], below, i + 1 == service.children.size(), false);
   }

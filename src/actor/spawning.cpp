@@ -97,6 +97,7 @@ void reset(Cell& cell) {
   cell.status_stated = false;
   cell.ruling = Ruling::none;
   cell.cut_short = false;
+  cell.suspended.store(false, std::memory_order_relaxed);
   cell.init_succeeded = false;
   cell.constructed = false;
   cell.in_group = false;
@@ -231,7 +232,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
       Lifecycle::destroy_actor(*kept);  // a state that was kept for a restart of the place alone
-      release_body(*kept->body, core);
+      Body& old = *kept->body;
       // Last in start order, and with a fresh budget: those before it failed under another supervisor.
       unlist_child(parent, *kept);
       link_child(parent, *kept);
@@ -241,7 +242,11 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
         kept->extras->history = RestartHistory();
         kept->extras->keep_state = false;
       }
-      equip(*kept, parent, body, std::move(started));
+      {
+        const std::lock_guard naming(core.naming_mutex);  // nobody reads its names just now
+        equip(*kept, parent, body, std::move(started));
+      }
+      release_body(old, core);
       {
         const std::lock_guard lock(extras.names_mutex);
         extras.names.insert(*kept);

@@ -38,6 +38,8 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
   const bool again = cell.stop_ordered;
   cell.stop_ordered = true;
   cell.killed = cell.killed || kill;
+  // Who is to end drains what is queued, suspended or not. One whose place is kept stays suspended in it.
+  if (!keep) cell.suspended.store(false, std::memory_order_relaxed);
   // A place that is to go for good is not kept, whichever order came first.
   cell.keep_place = keep && (!again || cell.keep_place);
   if (!cell.keep_place) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
@@ -135,6 +137,7 @@ void Lifecycle::begin_ending(Cell& cell) {
   if (cell.phase == Phase::ending) return;
   disarm_stop_timer(cell);
   Supervision::cancel_group(cell);
+  note_down(cell);
   if (cell.phase != Phase::ended && cell.phase != Phase::kept) cell.set_status(Status::stopping);
   cell.phase = Phase::ending;
   // Work of its own elsewhere (the blocking pool) hears of the end, whatever the reason.

@@ -19,7 +19,7 @@ void Supervision::settle(Cell& child, std::uint32_t order) noexcept {
 void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
   Cell& child = *static_cast<EndNotice&>(node).child;
   if (parent == nullptr) return;  // cannot be: a parent outlives its children
-  const std::uint32_t notice = child.notices_posted.load(std::memory_order_relaxed);
+  const std::uint32_t notice = child.end_notice.posted.load(std::memory_order_relaxed);
   if (parent->extras->stopping_child == &child) parent->extras->stopping_child = nullptr;
   if (child.phase == Phase::closing) {
     Supervision::no_longer_awaited(*parent, child);
@@ -244,6 +244,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   }
   EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
+  core.wait_for_naming();
   delete std::exchange(child.extras, nullptr);
   Body* const body = std::exchange(child.body, nullptr);
   body->ops->release(*body, core.memory);

@@ -214,18 +214,20 @@ Error timeout_error(const AskRecord& record, Instant now) {
     Cell& target = *record.target;
     if (visit.core() != nullptr &&
         target.gate.load(std::memory_order_acquire) >> gate_bit::bits == record.generation) {
+      // relaxed: for the text only.
+      const char* const held_up = target.suspended.load(std::memory_order_relaxed) ? "; the actor is suspended" : "";
       const auto before = static_cast<std::int32_t>(record.position - record.taken_when_sent) - 1;
       const auto behind = static_cast<std::int32_t>(record.position - taken_from(target));
       const std::string stood = ", " + std::to_string(std::max(before, 0)) + " stood before it";
       const Instant began{target.request_began.load(std::memory_order_relaxed)};
       // The last one taken, and not begun: it was found expired in this same instant.
       if (behind == 0 && began < record.sent) {
-        text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood;
+        text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood + held_up;
         return Error(Errc::timeout, text);
       }
       if (behind > 0) {
         text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood + ", " +
-                std::to_string(std::max(behind - 1, 0)) + " still do";
+                std::to_string(std::max(behind - 1, 0)) + " still do" + held_up;
         return Error(Errc::timeout, text);
       }
       if (behind == 0) {

@@ -252,6 +252,26 @@ TEST(L2, what_is_queued_in_a_mailbox_with_a_lock_may_be_dropped_at_a_restart) {
   EXPECT_EQ(world.runtime().counts().in_flight(), 0U);
 }
 
+TEST(L3, a_failure_from_outside_is_one_like_any_other) {
+  Journal journal;
+  sim::TestRuntime world;
+  Watch watch(world.runtime());
+  const auto part = world.spawn(child<Part>("p", Plan{.journal = &journal}).backoff(1ms, 1ms));
+  part.send(Nap{1h});
+  world.run();
+  world.runtime().fail(part, Error(Errc::unavailable, "pulled the plug"));
+  part.send(Say{"later"});
+  world.advance(1s);
+  EXPECT_EQ(watch.count("/p failed 1: pulled the plug"), 1U);
+  EXPECT_EQ(journal.take(), (Lines{"p init", "p naps", "p frame gone", "p terminating pulled the plug", "p destroyed",
+                                   "p init", "p later"}));
+  world.runtime().stop(part);
+  world.run();
+  world.runtime().fail(part, Error("too late"));
+  world.run();
+  EXPECT_EQ(world.runtime().actors(), 1U);
+}
+
 std::string refusal(Child<Part> spec) {
   sim::TestRuntime world;
   try {

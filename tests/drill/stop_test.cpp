@@ -56,7 +56,7 @@ class Holder {
   if (end.has_value()) fail("shutdown did not notice");
   if (took > 300ms + 5s) fail("shutdown took too long");
   const std::string text(end.error().text());
-  if (text.find("/holder") == std::string::npos || text.find("Hold") == std::string::npos) fail(text.c_str());
+  if (text.find("/holder") == std::string::npos || text.find("Hold for ") == std::string::npos) fail(text.c_str());
   if (text.find("/other") != std::string::npos) fail(text.c_str());
   if (runtime->stuck().size() != 1) fail("not exactly one is stuck");
   runtime.reset();

@@ -6,6 +6,7 @@
 #include "backstage/actor/eol.hpp"
 #include "backstage/actor/events.hpp"
 #include "backstage/actor/inbox.hpp"
+#include "backstage/actor/inspect.hpp"
 #include "backstage/actor/interleaved.hpp"
 #include "backstage/actor/monitor.hpp"
 #include "backstage/actor/ref.hpp"

@@ -85,6 +85,10 @@ struct AskRecord {
 [[nodiscard]] std::uint32_t taken_from(Cell& target) noexcept;
 /// Looks for a circle of waiting actors through `cell`; if there is one, all asks in it fail with Errc::cycle.
 void probe_for_cycle(Cell& cell, std::uint32_t number);
+/// "ask Get to /store", for whoever inspects the actor that asked.
+[[nodiscard]] std::string describe_ask(const Awaiter& awaiter, const AskRecord& record);
+/// The path of a place, from any turn or thread: "/store". Over already: "an actor that has ended (Store)".
+[[nodiscard]] std::string place_name(const Cell* cell, std::uint32_t generation, std::string_view type);
 /// False: another ask of this turn is noted already (when_all), and stays so.
 [[nodiscard]] bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept;
 void note_waiting_over(Cell& cell, std::uint32_t number) noexcept;
@@ -214,6 +218,7 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
   void expire(Cell&) override { this->result_.emplace(timeout_error(record_, this_turn->worker->fresh_now())); }
   void probe(Cell& cell) override { probe_for_cycle(cell, this->number_); }
   void fail(Error error) override { this->result_.emplace(std::move(error)); }
+  [[nodiscard]] std::string describe_wait() const override { return describe_ask(*this, record_); }
 
  private:
   void over() noexcept {

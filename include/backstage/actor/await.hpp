@@ -24,6 +24,7 @@ class [[nodiscard]] SleepAwait final : public detail::Awaiter {
   }
   void await_resume() noexcept {}
   void expire(detail::Cell&) override {}
+  [[nodiscard]] std::string describe_wait() const override { return "sleep of " + to_string(for_); }
 
  private:
   Duration for_;
@@ -37,6 +38,7 @@ class [[nodiscard]] YieldAwait final : public detail::Awaiter {
   bool await_ready() const noexcept { return detail::current_cell() == nullptr; }
   void await_suspend(std::coroutine_handle<> handle);
   void await_resume() noexcept {}
+  [[nodiscard]] std::string describe_wait() const override { return "its next turn: it gave way"; }
 };
 
 namespace detail {
@@ -84,6 +86,7 @@ class BlockingAwaitOf final : public ResultAwaiter<std::invoke_result_t<F&>> {
                                                    "; it goes on, its result is dropped")
                               .and_may_have_run());
   }
+  [[nodiscard]] std::string describe_wait() const override { return "blocking work"; }
 
  private:
   F work_;

@@ -36,6 +36,7 @@ class StatusWatch;
 class SleepAwait;
 class YieldAwait;
 class ServiceTree;
+struct Inspection;
 struct AppName;
 template <class R>
 class BlockingAwait;
@@ -100,6 +101,10 @@ class Context {
   /// runtime.events() and the service tree hear of it. It overrules what the children make of the roll-up. While it
   /// is being stopped it has no effect. Other words are the runtime's: throws Need (Errc::invalid).
   void status(Status status);
+  /// The same with a word of its own for it: `cx.status(Status::degraded, "disconnected")`, shown in the tree and in
+  /// StatusChanged::word. At most max_status_word bytes of it are kept, control characters become spaces. A change of
+  /// the word alone is told, too.
+  void status(Status status, std::string_view word);
   /// Ends this actor in order, after what is being handled: its queue is drained (or dropped, as its policy says).
   void stop();
   /// Ends any actor in order. Gone already: nothing happens.
@@ -112,6 +117,21 @@ class Context {
   /// Ends any actor at once and for good: nothing is drained, coroutines end where they wait, and so for its children.
   template <class A>
   void kill(const Ref<A>& actor);
+  /// Looks into any actor, past its mailbox: `co_await cx.inspect(store).within(1s)` (inspect.hpp). Errc::gone when it
+  /// has ended or the Ref is null.
+  template <class A>
+  [[nodiscard]] Pending<Inspection> inspect(const Ref<A>& actor);
+  /// From now on it handles no message and no tick until it is resumed (or stopped, which resumes it, so that it
+  /// drains). Its mailbox fills up to its bound; commands, inspections and the ends of its children work as ever. What
+  /// is under way, a coroutine included, goes on to its end; nothing new begins. It belongs to the place: a restarted
+  /// actor runs its init and stays suspended. Neither counts: suspended twice, it is resumed by one resume().
+  template <class A>
+  void suspend(const Ref<A>& actor);
+  template <class A>
+  void resume(const Ref<A>& actor);
+  /// Makes any actor fail, between two messages or at what it awaits, as if it had thrown: its supervisor's policy acts.
+  template <class A>
+  void fail(const Ref<A>& actor, Error why);
   /// Is set when this actor is told to stop: for long work, also on the blocking pool.
   [[nodiscard]] std::stop_token stop_token();
 

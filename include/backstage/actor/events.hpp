@@ -32,12 +32,19 @@ struct DeadLetter {
   std::string_view actor;    ///< the type of the actor it was meant for
   std::string path;          ///< that actor's path where it is known (it may be gone)
 };
-/// An incarnation ended by a failure.
+/// An incarnation ended by a failure: the crash report as one record. The log's "actor failed" carries the same.
+/// With no memory left for it the record comes shortened: the path empty or cut, the error its code alone.
 struct ActorFailed {
   std::string path;
   std::string_view actor;
   std::uint32_t incarnation;
-  Error error;
+  Error error;                 ///< with its causes
+  std::string_view message{};  ///< what was being handled: a message's type, "init", "constructor" ...
+  std::string state{};         ///< what describe() said then, if the actor has it and was constructed
+  Duration uptime{0};          ///< since its init had ended; 0: it had not
+  std::uint32_t restarts = 0;  ///< of its place so far, this failure's not included
+  std::uint32_t mailbox = 0;   ///< messages that waited
+  WallTime at{};
 };
 /// The supervisor restarts a child after a back-off.
 struct Restarting {

@@ -20,6 +20,7 @@
 
 #include "backstage/actor/await.hpp"
 #include "backstage/actor/events.hpp"
+#include "backstage/actor/inspect.hpp"
 #include "backstage/actor/monitor.hpp"
 #include "backstage/actor/service.hpp"
 #include "backstage/mailbox/counters.hpp"
@@ -48,6 +49,7 @@ struct RuntimeOptions {
 struct StuckActor {
   std::string path;          ///< "/" when the thread is the blocking pool's, or cannot be told
   std::string_view message;  ///< the type of the message it is in
+  Duration since{0};         ///< for how long it has been in its turn, when it was given up; 0: cannot be told
 };
 
 /// An ask from outside that does not block: for programs with a main loop of their own.
@@ -135,6 +137,20 @@ class [[nodiscard]] OutsideMonitor {
   detail::WatchRecord* record_;
 };
 
+/// An inspection from outside, without its deadline yet.
+class [[nodiscard]] OutsideInspection {
+ public:
+  OutsideInspection(Runtime& runtime, detail::Cell* cell, std::uint32_t generation) noexcept
+      : runtime_(runtime), cell_(cell), generation_(generation) {}
+  /// Blocks this thread until the answer or the deadline.
+  Result<Inspection> within(Duration d) &&;
+
+ private:
+  Runtime& runtime_;
+  detail::Cell* cell_;
+  std::uint32_t generation_;
+};
+
 class Runtime {
  public:
   explicit Runtime(RuntimeOptions options = {});
@@ -180,10 +196,32 @@ class Runtime {
   void restart(const Ref<A>& actor) {
     order(actor, detail::signal::restart);
   }
+  /// Makes one actor fail, between two messages or at what it awaits, as if it had thrown: its supervisor's policy acts.
+  /// For drills and tests of what is above it.
+  template <class A>
+  void fail(const Ref<A>& actor, Error why) {
+    detail::fail_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), std::move(why));
+  }
   /// Ends one actor at once and for good: nothing is drained; returns at once.
   template <class A>
   void kill(const Ref<A>& actor) {
     order(actor, detail::signal::kill);
+  }
+
+  /// Looks into an actor, past its mailbox: `runtime.inspect(store).within(1s)` (inspect.hpp). Errc::gone when it has
+  /// ended or the Ref is null; from within an actor Errc::invalid.
+  template <class A>
+  [[nodiscard]] OutsideInspection inspect(const Ref<A>& actor) {
+    return OutsideInspection(*this, detail::RefAccess::cell(actor), detail::RefAccess::generation(actor));
+  }
+  /// As Context::suspend and resume; return at once.
+  template <class A>
+  void suspend(const Ref<A>& actor) {
+    detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), true);
+  }
+  template <class A>
+  void resume(const Ref<A>& actor) {
+    detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), false);
   }
 
   /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
@@ -192,6 +230,9 @@ class Runtime {
   /// this runtime: Errc::invalid.
   Result<> shutdown(Duration within = default_shutdown_within);
   [[nodiscard]] const std::vector<StuckActor>& stuck() const noexcept;
+  /// What was still alive when the deadline of the shutdown passed, and what each of them waited for (Service::waits),
+  /// before coroutines were destroyed and threads given up. Empty (its root has no type) when all ended in time.
+  [[nodiscard]] const ServiceTree& still_alive() const noexcept;
   /// True after a child of the root failed for good.
   [[nodiscard]] bool gave_up() const noexcept;
 
@@ -219,11 +260,16 @@ class Runtime {
   static void order(const Ref<A>& actor, std::uint32_t order) noexcept {
     detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), order);
   }
+  friend class OutsideInspection;
+  [[nodiscard]] Result<Inspection> inspect_cell(detail::Cell* cell, std::uint32_t generation, Duration within);
+  void note_still_alive(Instant until);
   [[nodiscard]] SlabPool& pool() noexcept;
   std::pair<detail::Cell*, std::uint32_t> start(detail::Body& body);
   /// Blocks (or, in manual mode, drives) until done() or the deadline.
   void wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)(detail::OutsideAsk&),
                   void (*block)(detail::OutsideAsk&, Duration));
+  template <class State>
+  void wait_for(State& state, Instant deadline);
   [[nodiscard]] bool called_inside() const noexcept;
   void stop_all(Duration within);
 

@@ -93,6 +93,10 @@ class SendWaitAwait final : public ResultAwaiter<void> {
       result_.emplace();  // granted in the same instant
     }
   }
+  [[nodiscard]] std::string describe_wait() const override {
+    return "room in the mailbox of " + place_name(target_, generation_, type_name<A>()) + " for " +
+           std::string(type_name<M>());
+  }
 
  private:
   Cell* target_;

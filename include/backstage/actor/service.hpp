@@ -19,15 +19,26 @@ struct Service {
   std::string name;
   std::string type;
   Status status = Status::starting;  ///< as the actor says
+  std::string word;                  ///< the actor's own for its status ("disconnected"), or empty
   /// The gravest of its own and its children's, unless the actor states its own by cx.status(). A child that failed
   /// and waits for its restart counts as outage; one that ended normally does not count.
   Status rolled_up = Status::starting;
   std::uint32_t incarnation = 0;
-  Duration uptime{0};         ///< of this incarnation
+  Duration uptime{0};  ///< of this incarnation
+  /// For how long the place has not run since it first did, over all its restarts: from the end of each incarnation
+  /// (its draining still counts as running) to the end of the next one's init. The present one is included.
+  Duration downtime{0};
+  std::uint32_t restarts = 0;  ///< incarnations after the first
+  bool suspended = false;
   std::uint32_t mailbox = 0;  ///< messages that wait
   std::uint64_t handled = 0;  ///< messages handled since the place was made
   bool responding = true;     ///< false: did not answer in time (busy with one message)
-  std::string last_error;
+  std::string handling;       ///< the message that it is busy with, when it does not respond and that can be told
+  Duration handling_since{0};
+  std::string last_error;    ///< of its last failure, with causes
+  WallTime last_error_at{};  ///< by the calendar; 0: it has not failed
+  /// What its coroutines wait for ("Nap waits for sleep of 1h since 3s"). Filled in Runtime::still_alive() only.
+  std::vector<std::string> waits;
   std::vector<Service> children;  ///< in start order
 };
 
@@ -36,14 +47,16 @@ class ServiceTree {
   ServiceTree() = default;
   explicit ServiceTree(Service top) : root(std::move(top)) {}
   Service root;
-  /// One line an actor: name, type, status, restarts, mailbox, uptime.
+  /// For people, one line an actor: name, status with its word, what is below, type, uptime, downtime, restarts,
+  /// handled and waiting messages, the last error and when; below that what it waits for. No line holds control
+  /// characters, whatever the errors and words do.
   [[nodiscard]] std::string text() const;
 };
 
 namespace detail {
 class ServiceWalk;
 /// Asks `from` and everybody below. The answer (ReplyNode<ServiceTree>) goes to `port` when all have answered.
-[[nodiscard]] std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port);
+[[nodiscard]] std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port, bool with_waits = false);
 /// What has been gathered so far.
 [[nodiscard]] ServiceTree gathered(ServiceWalk& walk);
 [[nodiscard]] Cell& root_of(Cell& cell) noexcept;
@@ -61,6 +74,7 @@ class ServiceAwait final : public ResultAwaiter<ServiceTree> {
   Result<ServiceTree> await_resume() { return std::move(*result_); }
   /// Not everybody answered: those who did not are marked.
   void expire(Cell&) override { result_.emplace(gathered(*walk_)); }
+  [[nodiscard]] std::string describe_wait() const override { return "the service tree"; }
 
  private:
   Duration within_;

@@ -53,6 +53,8 @@ namespace detail {
                                                                const void* type_id, std::string_view type);
 /// Leaves an order (bits of `signal`) with an actor. Gone already: nothing happens.
 void order_cell(Cell* cell, std::uint32_t generation, std::uint32_t order) noexcept;
+/// Leaves a failure with an actor. Gone already: nothing happens.
+void fail_cell(Cell* cell, std::uint32_t generation, Error why);
 
 template <class A>
 class StartAwait final : public ResultAwaiter<void> {
@@ -77,6 +79,7 @@ class StartAwait final : public ResultAwaiter<void> {
     result_.emplace(Error(Errc::timeout, "'" + name_ + "' (" + std::string(type_name<A>()) +
                                              ") did not start within " + to_string(within_)));
   }
+  [[nodiscard]] std::string describe_wait() const override { return "the start of '" + name_ + "'"; }
 
  private:
   Child<A> spec_;
@@ -144,6 +147,10 @@ void Context::stop(const Ref<A>& actor) {
 template <class A>
 void Context::restart(const Ref<A>& actor) {
   detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::signal::restart);
+}
+template <class A>
+void Context::fail(const Ref<A>& actor, Error why) {
+  detail::fail_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), std::move(why));
 }
 template <class A>
 void Context::kill(const Ref<A>& actor) {

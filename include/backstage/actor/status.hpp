@@ -4,6 +4,7 @@
 //
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -55,7 +56,10 @@ enum class Status : std::uint8_t {
   return 0;
 }
 
-/// A place changed its status. An event of the runtime (events.hpp), and a message to whoever the child's spec names with
+/// A word of an actor's own for its status is cut to this many bytes.
+inline constexpr std::size_t max_status_word = 64;
+
+/// A place changed its status, or its word for it (then `from` and `to` are the same). An event of the runtime (events.hpp), and a message to whoever the child's spec names with
 /// `report_to`, or who subscribed. Changes of one place come in order, each once.
 struct StatusChanged {
   std::string path;

@@ -83,10 +83,16 @@ class alignas(kApart) Worker {
   /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
   void give_way(Runnable& work) noexcept { push_back(&work); }
   /// What is being run, for the report of who does not give its thread back. relaxed: read when all else has failed.
-  void note_cell(void* cell) noexcept { noted_cell_.store(cell, std::memory_order_relaxed); }
+  /// Once a turn, and so without a reading of the clock: a turn of many messages ends after 100 us.
+  void note_cell(void* cell) noexcept {
+    noted_message_.store(nullptr, std::memory_order_relaxed);
+    noted_since_.store(now_.ns, std::memory_order_relaxed);
+    noted_cell_.store(cell, std::memory_order_relaxed);
+  }
   void note(const void* message) noexcept { noted_message_.store(message, std::memory_order_relaxed); }
   [[nodiscard]] void* noted_cell() const noexcept { return noted_cell_.load(std::memory_order_relaxed); }
   [[nodiscard]] const void* noted_message() const noexcept { return noted_message_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Instant noted_since() const noexcept { return Instant{noted_since_.load(std::memory_order_relaxed)}; }
   [[nodiscard]] bool is_busy() const noexcept { return busy_.load(std::memory_order_seq_cst); }
 
   /// To be called after each message of a turn. True: the turn has to end.
@@ -128,6 +134,7 @@ class alignas(kApart) Worker {
   std::atomic<bool> inside_{false};  // its thread is in work()
   std::atomic<void*> noted_cell_{nullptr};
   std::atomic<const void*> noted_message_{nullptr};
+  std::atomic<std::int64_t> noted_since_{0};
   std::thread thread_;
 };
 

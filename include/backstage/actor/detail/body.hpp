@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -145,6 +146,14 @@ struct LifeOf {
       return Handled::done;
     }
   }
+  static std::string describe(const Cell& cell) { return std::as_const(cell.actor<A>()).describe(); }
+  static constexpr auto describe_or_null() -> std::string (*)(const Cell&) {
+    if constexpr (Describes<A>) {
+      return &describe;
+    } else {
+      return nullptr;
+    }
+  }
 };
 
 template <class A, class Maker>
@@ -180,7 +189,8 @@ struct OpsOf {
                                 .init = &Life::init,
                                 .loop = &Life::loop,
                                 .terminating = &Life::terminating,
-                                .release = &release};
+                                .release = &release,
+                                .describe = Life::describe_or_null()};
 };
 
 /// One block: header, maker, the actor, its name.

@@ -47,12 +47,13 @@ struct LaneNode {
 
 /// An actor's own end, on its way to its parent: reserved in the cell, never allocated, never lost.
 struct EndNotice : LaneNode {
+  std::atomic<std::uint32_t> posted{0};  // own turn writes; the parent answers with Cell::notices_seen
   Cell* child = nullptr;
 };
 
 /// A failure as plain data, from a store that the Runtime keeps in reserve: recording one never allocates.
 struct Failure {
-  enum class Stage : std::uint8_t { constructor, init, handler, loop, terminating, child, link };
+  enum class Stage : std::uint8_t { constructor, init, handler, loop, terminating, child, link, order };
   static constexpr std::size_t text_bytes = 240;
 
   Failure* next_free = nullptr;
@@ -61,10 +62,13 @@ struct Failure {
   Errc code = Errc::failed;
   Duration restart_after{0};
   std::string_view message;    // static: the message type that was being handled, or empty
-  char type[48] = {};          // of what was thrown: "std::runtime_error", "unknown"
-  char text[text_bytes] = {};  // cut to fit
+  Error origin{Errc::failed};  // what a Need carried, causes and all: shared, not copied
+  bool has_origin = false;
+  char type[48] = {};            // of what was thrown: "std::runtime_error", "unknown"
+  char text[text_bytes] = {};    // cut to fit
+  char causes[text_bytes] = {};  // of a nested exception: one a line, cut to fit
 
-  /// "std::runtime_error: no route (in Reading)".
+  /// "std::runtime_error: no route (in Reading)", with its causes.
   [[nodiscard]] Error error() const;
   /// Without the place: what a hook itself said.
   [[nodiscard]] Error own_error() const;
@@ -87,6 +91,7 @@ struct ActorOps {
   Handled (*loop)(Cell&) = nullptr;
   Handled (*terminating)(Cell&, const Result<>& why) = nullptr;
   void (*release)(Body&, SlabPool&) noexcept = nullptr;  ///< destroys the arguments and frees the block
+  std::string (*describe)(const Cell&) = nullptr;        ///< what the actor says of its state; null: nothing
 };
 
 /// In front of each actor's memory: what is kept over its incarnations.
@@ -122,6 +127,7 @@ struct Root {
   bool done = false;
   Instant deadline = Instant::never();  // of the request that it works on: nested asks get the shorter one
   std::string_view message;
+  Instant began{};
 };
 
 /// Something that a coroutine of this actor waits for. Lives in the coroutine's frame; destroying the frame takes
@@ -131,6 +137,8 @@ struct Awaiter {
   virtual void expire(Cell&) {}        ///< the deadline passed
   virtual void probe(Cell&) {}         ///< probe_at passed
   virtual void fail(Error) {}          ///< the wait is over for another reason (a circle)
+  /// What it waits for, for whoever inspects the actor: "ask Get to /store". The actor's turn; may throw.
+  [[nodiscard]] virtual std::string describe_wait() const;
 
   void enlist(Cell& cell, std::coroutine_handle<> handle, Instant until);
   void delist() noexcept;
@@ -143,6 +151,7 @@ struct Awaiter {
   std::coroutine_handle<> handle_{};
   Instant deadline_ = Instant::never();
   Instant probe_at_ = Instant::never();
+  Instant since_{};
   std::uint32_t number_ = 0;
   bool ready_ = false;
   bool yields_ = false;
@@ -245,17 +254,19 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool stop_ordered = false;
   bool keep_place = false;
   bool draining_waits = false;
-  bool quiet = false;             // [parent] kept: nothing left to stop
-  bool in_group = false;          // [parent] is restarted with others
-  bool asked = false;             // [parent] a Verdict is awaited
-  bool own_end = false;           // it ended by itself, not by order
-  bool restart_asked = false;     // ended in order, to be begun anew at once
-  bool retries = false;           // constant for a place: a message that failed is handled again
-  bool lived_out = false;         // its time (live_for) was over
-  std::uint16_t interleaved = 0;  // roots of that kind
-  std::uint16_t ready = 0;        // awaiters that wait for the turn
-  Ruling ruling = Ruling::none;   // [parent] of this incarnation's end
-  bool cut_short = false;         // its stop deadline passed
+  bool quiet = false;                  // [parent] kept: nothing left to stop
+  bool in_group = false;               // [parent] is restarted with others
+  bool asked = false;                  // [parent] a Verdict is awaited
+  bool own_end = false;                // it ended by itself, not by order
+  bool restart_asked = false;          // ended in order, to be begun anew at once
+  bool retries = false;                // constant for a place: a message that failed is handled again
+  bool lived_out = false;              // its time (live_for) was over
+  std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
+  std::uint16_t interleaved = 0;       // roots of that kind
+  std::uint16_t ready = 0;             // awaiters that wait for the turn
+  Ruling ruling = Ruling::none;        // [parent] of this incarnation's end
+  bool cut_short = false;              // its stop deadline passed
+  std::atomic<std::uint32_t> notices_seen{0};  // [parent] writes: until it equals end_notice.posted the end is the parent's
 
   // ---- read by others while this actor waits (cycles, reports of timeouts)
   std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
@@ -264,8 +275,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
   std::atomic<std::uint64_t> handled{0};           // [any]
 
-  std::atomic<std::uint32_t> notices_posted{0};  // own turn writes; the parent answers with notices_seen
-  std::atomic<std::uint32_t> notices_seen{0};    // [parent] writes: until equal, the place is the parent's
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {
@@ -302,7 +311,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   void wake_awaiter(Awaiter& awaiter);
   void arm_await_clock(Instant at);
 
-  void set_status(Status next);
+  /// `word` is the actor's own for it; the runtime has none.
+  void set_status(Status next, std::string_view word = {});
   /// Whether its incarnation ends so that its children's places are kept for the next one.
   [[nodiscard]] bool failed_or_kept() const noexcept { return failed || keep_place; }
   [[nodiscard]] bool policy_has_end_target() const noexcept;
@@ -310,6 +320,8 @@ class alignas(64) Cell final : public Context, public Runnable {
  private:
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
 };
+
+static_assert(sizeof(Cell) == 256, "four cache lines: an actor's fixed price");
 
 /// The current cell of this thread, or null.
 [[nodiscard]] inline Cell* current_cell() noexcept {

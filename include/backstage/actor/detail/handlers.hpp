@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -200,6 +201,9 @@ struct NamesLoop {
 struct NamesTerminating {
   int terminating;
 };
+struct NamesDescribe {
+  int describe;
+};
 template <class A, class Names>
 struct Both : A, Names {};
 
@@ -211,6 +215,8 @@ template <class A>
 concept NoLoopMember = requires { &Both<A, NamesLoop>::event_loop; };
 template <class A>
 concept NoTerminatingMember = requires { &Both<A, NamesTerminating>::terminating; };
+template <class A>
+concept NoDescribeMember = requires { &Both<A, NamesDescribe>::describe; };
 
 // ---- hooks
 
@@ -241,6 +247,11 @@ template <class A>
 concept EndContext = requires { requires EndVerdict<decltype(detail::end_context(&A::terminating))>; };
 template <class A>
 concept EndWhy = requires { requires EndVerdict<decltype(detail::end_why(&A::terminating))>; };
+
+template <class A>
+std::string describe_plain(std::string (A::*)() const);
+template <class A>
+concept Describes = requires { detail::describe_plain(&A::describe); };
 
 // ---- a handle() that fits no form. Of an overload set only those who name the parameter can find a member, so this
 // sees a handle() that stands alone: the first that a newcomer writes.
@@ -280,6 +291,8 @@ consteval bool check_actor() {
     static_assert(NoTerminatingMember<A> || EndPlain<A> || EndContext<A> || EndWhy<A>,
                   "terminating has no accepted signature: write  R terminating(Context&, const Result<>& why),  "
                   "R terminating(Context&)  or  R terminating()  with R one of void, Task<>");
+    static_assert(NoDescribeMember<A> || Describes<A>,
+                  "describe has no accepted signature: write  std::string describe() const");
     static_assert(NoLoopMember<A> || loop_t<A>::value,
                   "event_loop has no accepted signature: write  "
                   "Task<Result<>> event_loop(Context&, Inbox<Messages...>&)");
