@@ -160,11 +160,12 @@ std::shared_ptr<ServiceWalk> start_walk(Cell& from, ReplyPort port, bool with_wa
 ServiceTree gathered(ServiceWalk& walk) { return walk.gather(); }
 
 void Lifecycle::note_down(Cell& cell) noexcept {
-  // One whose init never succeeded is down already, or has never run.
-  if (!cell.init_succeeded) return;
+  // One that did not run is down already, or has never run.
+  if (cell.phase != Phase::running && cell.phase != Phase::draining) return;
   // Nothing is allocated for one that surely ends for good.
+  const Restart restart = cell.policy().restart;
   const bool may_live_again =
-      cell.stop_ordered ? cell.keep_place : cell.failed || cell.policy().restart == Restart::always;
+      cell.stop_ordered ? cell.keep_place : cell.failed || restart == Restart::always || restart == Restart::ask;
   if (cell.extras == nullptr && !may_live_again) return;
   try {
     Instant& since = cell.need_extras().down_since;
