@@ -51,11 +51,11 @@ Launcher::Launcher(std::string name, std::string about) : impl_(std::make_unique
 }
 Launcher::~Launcher() = default;
 
-Launcher::Added Launcher::add(App app) {
+std::size_t Launcher::keep(App app) {
   impl_->apps.push_back(std::move(app));
-  return {*this, impl_->apps.size() - 1};
+  return impl_->apps.size() - 1;
 }
-void Launcher::depend(std::size_t index, std::string name) { impl_->apps[index].add_dependency(std::move(name)); }
+App& Launcher::at(std::size_t index) noexcept { return impl_->apps[index]; }
 
 void Launcher::option(std::string flag, std::string help, std::string& value) {
   impl_->options.push_back({std::move(flag), std::move(help), &value});
@@ -79,10 +79,8 @@ void Launcher::on_running(std::function<void(Runtime&)> call) { impl_->running.p
 int Launcher::run(int argc, const char* const* argv) {
   Impl& impl = *impl_;
   // L7: before anything starts.
-  std::vector<AppDependencies> dependencies;
-  for (const App& app : impl.apps) dependencies.push_back(app.dependencies());
-  if (auto order = dependency_order(dependencies); !order) {
-    say(impl.name, std::string(order.error().text()));
+  if (Result<> checked = App::check(impl.apps); !checked) {
+    say(impl.name, std::string(checked.error().text()));
     return exit_usage;
   }
   launcher_detail::Flags flags;
