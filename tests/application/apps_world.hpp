@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -29,8 +30,20 @@ struct Diary {
     const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(world.now() - began);
     lines.push_back(std::to_string(since.count()) + " " + line);
   }
-  /// Sorted among lines of one instant: the order of independent apps is nobody's promise.
   [[nodiscard]] Lines take() { return std::exchange(lines, {}); }
+  /// Without the times.
+  [[nodiscard]] Lines take_untimed() {
+    for (std::string& line : lines) line = line.substr(line.find(' ') + 1);
+    return take();
+  }
+  /// Sorted among the lines of one instant: the order of independent apps is nobody's promise.
+  [[nodiscard]] Lines take_sorted() {
+    const auto time = [](const std::string& line) { return std::stol(line); };
+    std::sort(lines.begin(), lines.end(), [&](const std::string& a, const std::string& b) {
+      return std::pair(time(a), a) < std::pair(time(b), b);
+    });
+    return take();
+  }
   void restart_clock() { began = world.now(); }
   sim::TestRuntime& world;
   Instant began;
@@ -111,6 +124,17 @@ inline AppOf<Part> part(const std::string& name, Diary& diary, Manner manner = {
 struct Program {
   explicit Program(sim::TestRuntime& w, std::vector<App> all)
       : world(w), top(w.spawn(child<Apps>("demo", App::share(std::move(all))).restart(Restart::never))) {}
+
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  /// Before the diaries go.
+  ~Program() { (void)world.runtime().shutdown(); }
+
+  /// Stops them all, in order, and lets time go by until that is done.
+  void stop_all() {
+    world.runtime().stop(top);
+    world.advance(1h);
+  }
 
   struct Do {
     std::function<void(Context&)> what;
