@@ -5,6 +5,7 @@
 //     AppsRef apps = backstage::apps(cx);                                   // from any actor of the program
 //     auto stopped = co_await apps.stop("store").within(5s);                // and, before it, those that need it
 //     auto started = co_await apps.start("store").within(5s);               // they come back, too
+//     cx.stop(apps.ref());                                                  // ends the program, in order
 //     auto passed = co_await apps.pass_json(R"({"hello_world":"shutdown"})").within(1s);
 //
 // An app that fails is restarted by its policy. One that fails for good ends all of them, and Apps with a failure.
@@ -36,7 +37,7 @@ struct StartApp {
   std::string name;
 };
 /// Stops an app for as long as nobody starts it. Those that depend on it end before; they are started again with it.
-/// Answered when it has ended.
+/// Answered when it has ended: an app that depends on it must not wait for the answer, since it is to end first.
 struct StopApp {
   std::string name;
 };

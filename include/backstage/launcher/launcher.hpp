@@ -1,5 +1,6 @@
-// Launcher: a program of applications. It reads the flags, starts the apps in the order of their dependencies, waits,
-// and stops them in the reverse order.
+// Launcher: a program of applications. It reads the flags, starts each app when those it depends on run (independent
+// ones at the same time), waits, and stops them the other way round. From inside, `apps(cx)` starts, stops and restarts
+// them by name (apps.hpp).
 //
 //     int main(int argc, char** argv) {
 //       backstage::Launcher launcher{"chronicle"};
@@ -7,6 +8,9 @@
 //       launcher.add<Api>("api").depends_on("store");
 //       return launcher.run(argc, argv);
 //     }
+//
+// Under systemd (NOTIFY_SOCKET) it tells when the apps run, how they stand, and feeds the watchdog (service_manager.hpp).
+// A stop that takes longer than a second says each second which apps still live.
 //
 // Flags of every launcher: --workers N, --log LEVEL, --log-format line|json, --stop-within SECONDS, --help.
 // First SIGINT or SIGTERM: orderly stop; second: out at once (promise L5).
