@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -193,10 +194,11 @@ TEST(Systemd, L1_an_address_that_cannot_be_is_refused) {
   }
 }
 
+using Pairs = std::vector<std::pair<const char*, std::string>>;
 /// Environment variables for the length of a test.
 class Variables {
  public:
-  explicit Variables(std::vector<std::pair<const char*, std::string>> all) : all_(std::move(all)) {
+  explicit Variables(Pairs all) : all_(std::move(all)) {
     for (const auto& [name, value] : all_) setenv(name, value.c_str(), 1);
   }
   ~Variables() {
@@ -206,31 +208,29 @@ class Variables {
   Variables& operator=(const Variables&) = delete;
 
  private:
-  std::vector<std::pair<const char*, std::string>> all_;
+  Pairs all_;
 };
 
 TEST(Systemd, L1_the_environment_says_where_it_is_and_whose_watchdog_it_is) {
   EXPECT_EQ(systemd_from_environment().value(), nullptr);
   {
-    const Variables set({{"NOTIFY_SOCKET", "@x"}});
+    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), std::nullopt);
   }
   {
-    const Variables set({{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}});
+    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), Duration(3s));
   }
   {
-    const Variables set(
-        {{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid())}});
+    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid())}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), Duration(3s));
   }
   {
-    const Variables set(
-        {{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid() + 1)}});
+    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid() + 1)}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), std::nullopt);
   }
   {
-    const Variables set({{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3s"}});
+    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3s"}});
     EXPECT_EQ(systemd_from_environment().error().text(), "WATCHDOG_USEC='3s' is no positive whole number");
   }
 }
@@ -245,7 +245,7 @@ struct Ender {
 TEST(Systemd, L1_a_launcher_tells_the_service_manager_from_start_to_stop) {
   const std::string address = "@" + here("backstage-launcher");
   Socket socket(address);
-  const Variables set({{"NOTIFY_SOCKET", address}});
+  const Variables set(Pairs{{"NOTIFY_SOCKET", address}});
   Launcher launcher{"demo"};
   launcher.add<Ender>("ender");
   const std::array<const char*, 3> flags{"demo", "--log", "off"};
