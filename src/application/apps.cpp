@@ -180,8 +180,9 @@ void Apps::handle(detail::AppNews news, Context& cx) {
   if (app == impl.slots.size()) return;
   detail::PlannedApp& planned = (*impl.plan)[app];
   if (news.kept) {
-    if (planned.phase == AppPhase::parting) planned.phase = AppPhase::kept;
-  } else if (planned.phase == AppPhase::running) {
+    if (planned.phase == AppPhase::parting || planned.phase == AppPhase::returning) planned.phase = AppPhase::kept;
+  } else if (planned.phase == AppPhase::running || planned.phase == AppPhase::parting) {
+    // Parting: it failed, or was begun anew by somebody's order, before ours reached it. settle() gives it again.
     planned.phase = AppPhase::returning;
     impl.plan->restart_followers(app);
   }

@@ -116,7 +116,9 @@ void Apps::Impl::act(const detail::AppAction& action, Context& cx) {
       return;
     case AppStep::stop:
       cx.log().info("stopping app", {{"app", slot.app->name()}});
-      if (slot.place.cell != nullptr) detail::stop_cell(slot.place.cell, slot.place.generation);
+      if (slot.place.cell != nullptr) {
+        detail::order_cell(slot.place.cell, slot.place.generation, detail::signal::stop);
+      }
       return;
     case AppStep::keep:
       cx.log().info("restarting app", {{"app", slot.app->name()}});

@@ -173,4 +173,34 @@ TEST(AppsByName, L5_a_program_whose_last_apps_are_stopped_by_name_waits_for_a_st
   EXPECT_EQ(program.states(), "one=running two=stopped");
 }
 
+TEST(AppsByName, L7_an_app_whose_spec_asks_for_a_verdict_is_refused_by_name) {
+  sim::TestRuntime world;
+  Diary diary(world);
+  Program program(world, list(part("store", diary).spec([](Child<Part> c) {
+    return std::move(c).restart(Restart::ask);
+  })));
+  EXPECT_FALSE(program.ready().has_value());
+  bool told = false;
+  for (const auto& entry : world.log().entries()) {
+    told = told || entry.line.find("app 'store': Restart::ask asks its supervisor for a Verdict") != std::string::npos;
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST(AppsByName, L7_a_place_taken_over_by_its_own_restart_is_followed_too) {
+  sim::TestRuntime world;
+  Diary diary(world);
+  Program program(world, list(part("store", diary), part("twin", diary).depends_on("store", Follow::restart)));
+  ASSERT_TRUE(program.ready().has_value());
+  (void)diary.take();
+  program.send<Part>("store", FailLater{10ms});
+  ASSERT_TRUE(program.restart("store").has_value());  // now, not in 10 ms
+  ASSERT_TRUE(program.ready().has_value());
+  world.advance(1min);
+  EXPECT_EQ(program.states(), "store=running twin=running");
+  std::size_t starts = 0;
+  for (const std::string& line : diary.take_untimed()) starts += line == "store starts" ? 1U : 0U;
+  EXPECT_EQ(starts, 1U);
+}
+
 }  // namespace

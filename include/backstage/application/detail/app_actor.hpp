@@ -70,7 +70,13 @@ struct AppActorOf final : AppActor {
   explicit AppActorOf(std::function<Child<A>()> how) : make(std::move(how)) {}
 
   Child<A> spec(Ref<Apps> apps) const {
-    return make()
+    Child<A> made = make();
+    if (made.policy().restart == Restart::ask) {
+      throw Need::fail(Error(Errc::invalid, "app '" + made.name() +
+                                                "': Restart::ask asks its supervisor for a Verdict, and the launcher "
+                                                "gives none: choose always, on_failure or never"));
+    }
+    return std::move(made)
         .report_to(apps)
         .end_notice(EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
   }
