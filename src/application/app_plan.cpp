@@ -24,9 +24,9 @@ AppPlan::AppPlan(const std::vector<AppDependencies>& apps, std::vector<std::size
 void AppPlan::restart_followers(std::size_t app) {
   for (const std::size_t at : apps_[app].dependants) {
     PlannedApp& dependant = apps_[at];
-    const bool follows = std::any_of(dependant.needs.begin(), dependant.needs.end(), [&](const PlannedApp::Need& need) {
-      return need.app == app && need.follow == Follow::restart;
-    });
+    const bool follows =
+        std::any_of(dependant.needs.begin(), dependant.needs.end(),
+                    [&](const PlannedApp::Need& need) { return need.app == app && need.follow == Follow::restart; });
     if (!follows || dependant.again || !dependant.is_up()) continue;
     dependant.again = true;
     restart_followers(at);

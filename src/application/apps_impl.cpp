@@ -111,9 +111,7 @@ void Apps::Impl::act(const detail::AppAction& action, Context& cx) {
       slot.place = actor.find(cx, slot.app->name());
       return;
     }
-    case AppStep::resume:
-      slot.place = actor.resume(cx, me);
-      return;
+    case AppStep::resume: slot.place = actor.resume(cx, me); return;
     case AppStep::stop:
       cx.log().info("stopping app", {{"app", slot.app->name()}});
       if (slot.place.cell != nullptr) {
@@ -145,8 +143,9 @@ void Apps::Impl::answer_who_waits() {
     }
     if (planned.phase == AppPhase::out) {
       grant(slots[i].stops);
-      if (planned.finished) refuse(slots[i].restarts, Error(Errc::cancelled, "app '" + slots[i].app->name() +
-                                                                                 "' ended by itself meanwhile"));
+      if (planned.finished)
+        refuse(slots[i].restarts,
+               Error(Errc::cancelled, "app '" + slots[i].app->name() + "' ended by itself meanwhile"));
     }
   }
   const bool all = plan->all_run();
@@ -200,8 +199,8 @@ void Apps::Impl::ended(std::size_t app, const Result<>& result, Context& cx) {
   const bool told = was == AppPhase::leaving || was == AppPhase::parting;
   if (!told) {
     if (!result) {
-      throw Need::fail(Error(
-          Errc::failed, "app '" + slot.app->name() + "' ended for good: " + result.error().describe()));
+      throw Need::fail(
+          Error(Errc::failed, "app '" + slot.app->name() + "' ended for good: " + result.error().describe()));
     }
     planned.finished = true;
     slot.status = Status::stopped;

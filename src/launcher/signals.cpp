@@ -62,7 +62,8 @@ Signals::~Signals() {
 std::optional<int> Signals::wait(Bell& bell, std::optional<Duration> most) {
   // Rounded up, so that a wait of less than a millisecond is none of zero.
   const int timeout =
-      most ? static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(*most, Duration(0))).count()) : -1;
+      most ? static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(*most, Duration(0))).count())
+           : -1;
   for (;;) {
     std::array<pollfd, 2> both{{{descriptor_, POLLIN, 0}, {bell.descriptor(), POLLIN, 0}}};
     const int woken = poll(both.data(), both.size(), timeout);

@@ -36,8 +36,7 @@ class Systemd final : public ServiceManager {
     const ssize_t sent = sendto(descriptor_, state.data(), state.size(), MSG_NOSIGNAL,
                                 reinterpret_cast<const sockaddr*>(&address_), length_);
     if (sent == static_cast<ssize_t>(state.size())) return {};
-    return Error(Errc::unavailable,
-                 "the service manager at " + name_ + " does not listen: " + std::strerror(errno));
+    return Error(Errc::unavailable, "the service manager at " + name_ + " does not listen: " + std::strerror(errno));
   }
   std::optional<Duration> watchdog() const override { return watchdog_; }
 

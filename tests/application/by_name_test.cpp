@@ -98,10 +98,10 @@ TEST(AppsByName, L7_an_init_that_fails_is_the_answer_to_the_start_and_ends_nobod
 TEST(AppsByName, L7_a_start_that_is_too_slow_is_told_so_and_can_be_repeated) {
   sim::TestRuntime world;
   Diary diary(world);
-  Program program(world, list(part("store", diary, {.begins = 5s}).spec([](Child<Part> c) {
-    return std::move(c).start_within(6s);
-  }),
-                              part("other", diary)));
+  Program program(
+      world,
+      list(part("store", diary, {.begins = 5s}).spec([](Child<Part> c) { return std::move(c).start_within(6s); }),
+           part("other", diary)));
   ASSERT_TRUE(program.ready().has_value());
   ASSERT_TRUE(program.stop("store").has_value());
   auto pending = world.runtime().ask<StartApp>(program.top, "store").polled_within(1h);
@@ -176,13 +176,13 @@ TEST(AppsByName, L5_a_program_whose_last_apps_are_stopped_by_name_waits_for_a_st
 TEST(AppsByName, L7_an_app_whose_spec_asks_for_a_verdict_is_refused_by_name) {
   sim::TestRuntime world;
   Diary diary(world);
-  Program program(world, list(part("store", diary).spec([](Child<Part> c) {
-    return std::move(c).restart(Restart::ask);
-  })));
+  Program program(world,
+                  list(part("store", diary).spec([](Child<Part> c) { return std::move(c).restart(Restart::ask); })));
   EXPECT_FALSE(program.ready().has_value());
   bool told = false;
   for (const auto& entry : world.log().entries()) {
-    told = told || entry.line.find("app 'store': Restart::ask asks its supervisor for a Verdict") != std::string::npos;
+    told =
+        told || entry.line.find("app 'store': Restart::ask asks its supervisor for a Verdict") != std::string::npos;
   }
   EXPECT_TRUE(told);
 }

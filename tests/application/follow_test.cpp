@@ -22,9 +22,9 @@ TEST(AppsFollow, L7_when_a_dependency_fails_one_goes_on_one_begins_again_and_one
   EXPECT_EQ(program.states(), "store=restarting calm=running twin=restarting feed=running(pauses for store)");
   ASSERT_TRUE(program.ready().has_value());
   // Back-off is spread by 20 %: only the order counts here, and that the twin waits for the store.
-  EXPECT_EQ(diary.take_untimed(), (Lines{"store is stopping", "store ends", "feed hears store is down",
-                                         "twin is stopping", "twin ends", "store starts", "store runs",
-                                         "twin starts", "feed hears store is up", "twin runs"}));
+  EXPECT_EQ(diary.take_untimed(),
+            (Lines{"store is stopping", "store ends", "feed hears store is down", "twin is stopping", "twin ends",
+                   "store starts", "store runs", "twin starts", "feed hears store is up", "twin runs"}));
   EXPECT_EQ(program.states(), "store=running calm=running twin=running feed=running");
 }
 
@@ -52,9 +52,9 @@ TEST(AppsFollow, L7_restarts_are_followed_through_the_whole_line_leaves_first) {
   diary.restart_clock();
   ASSERT_TRUE(program.restart("a").has_value());
   ASSERT_TRUE(program.ready().has_value());
-  EXPECT_EQ(diary.take(), (Lines{"0 c is stopping", "30 c ends", "30 b is stopping", "50 b ends", "50 a is stopping",
-                                 "50 a ends", "50 a starts", "60 a runs", "60 b starts", "70 b runs", "70 c starts",
-                                 "80 c runs"}));
+  EXPECT_EQ(diary.take(),
+            (Lines{"0 c is stopping", "30 c ends", "30 b is stopping", "50 b ends", "50 a is stopping", "50 a ends",
+                   "50 a starts", "60 a runs", "60 b starts", "70 b runs", "70 c starts", "80 c runs"}));
 }
 
 TEST(AppsFollow, L7_need_restart_after_is_kept_to_and_followed) {
@@ -76,8 +76,8 @@ TEST(AppsFollow, L7_need_restart_after_is_kept_to_and_followed) {
 TEST(AppsFollow, L7_a_dependant_that_is_restarted_while_it_starts_begins_anew_when_its_dependency_runs) {
   sim::TestRuntime world;
   Diary diary(world);
-  Program program(world,
-                  list(part("store", diary), part("twin", diary, {.begins = 1s}).depends_on("store", Follow::restart)));
+  Program program(
+      world, list(part("store", diary), part("twin", diary, {.begins = 1s}).depends_on("store", Follow::restart)));
   world.advance(500ms);
   EXPECT_EQ(program.states(), "store=running twin=starting");
   program.send<Part>("store", Fail{});
@@ -91,10 +91,9 @@ TEST(AppsFollow, L7_a_dependant_that_is_restarted_while_it_starts_begins_anew_wh
 TEST(AppsFollow, L6_an_app_that_fails_more_often_than_its_limit_ends_all_of_them) {
   sim::TestRuntime world;
   Diary diary(world);
-  Program program(world, list(part("store", diary).spec([](Child<Part> c) {
-    return std::move(c).at_most(1, per(1min));
-  }),
-                              part("twin", diary).depends_on("store", Follow::restart)));
+  Program program(world,
+                  list(part("store", diary).spec([](Child<Part> c) { return std::move(c).at_most(1, per(1min)); }),
+                       part("twin", diary).depends_on("store", Follow::restart)));
   ASSERT_TRUE(program.ready().has_value());
   program.send<Part>("store", Fail{});
   ASSERT_TRUE(program.ready().has_value());
@@ -122,8 +121,8 @@ TEST(AppsFollow, L1_an_app_that_asks_for_it_hears_each_change_of_the_others_and_
   program.send<Part>("store", Fail{});
   ASSERT_TRUE(program.ready().has_value());
   EXPECT_EQ(diary.take_untimed(),
-            (Lines{"store stopping", "store stopped", "launcher demo degraded", "store starting", "store initializing",
-                   "store running", "launcher demo running"}));
+            (Lines{"store stopping", "store stopped", "launcher demo degraded", "store starting",
+                   "store initializing", "store running", "launcher demo running"}));
   program.stop_all();
   EXPECT_EQ(diary.take_untimed(), (Lines{"launcher demo stopping"}));
 }

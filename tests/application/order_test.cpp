@@ -9,13 +9,12 @@ using namespace appsworld;
 TEST(AppsOrder, L7_independent_apps_start_at_the_same_time_and_each_dependant_when_those_it_needs_run) {
   sim::TestRuntime world;
   Diary diary(world);
-  Program program(world, list(part("api", diary).depends_on("store", "broker"),        //
+  Program program(world, list(part("api", diary).depends_on("store", "broker"),           //
                               part("broker", diary, {.begins = 30ms}).depends_on("net"),  //
                               part("store", diary, {.begins = 20ms}), part("net", diary)));
   ASSERT_TRUE(program.ready().has_value());
-  EXPECT_EQ(diary.take_sorted(),
-            (Lines{"0 net starts", "0 store starts", "10 broker starts", "10 net runs", "20 store runs",
-                   "40 api starts", "40 broker runs", "50 api runs"}));
+  EXPECT_EQ(diary.take_sorted(), (Lines{"0 net starts", "0 store starts", "10 broker starts", "10 net runs",
+                                        "20 store runs", "40 api starts", "40 broker runs", "50 api runs"}));
 }
 
 TEST(AppsOrder, L7_an_app_is_stopped_when_all_its_dependants_have_ended_and_independent_ones_at_the_same_time) {

@@ -143,7 +143,8 @@ TEST_F(LauncherDeathTest, L5_a_signal_while_apps_start_stops_in_order_too) {
       {
         Launcher launcher{"demo"};
         launcher.add<Signaller>("one", SIGTERM);
-        launcher.add<NeverStarts>("two").depends_on("one").spec([](auto c) { return std::move(c).stop_within(50ms); });
+        launcher.add<NeverStarts>("two").depends_on("one").spec(
+            [](auto c) { return std::move(c).stop_within(50ms); });
         launcher.add<Store>("three").depends_on("two");
         std::_Exit(run(launcher));
       },
@@ -158,14 +159,16 @@ TEST_F(LauncherDeathTest, L5_a_stop_that_takes_its_time_names_each_second_who_st
         launcher.add<Slow>("slow").depends_on("store").spec([](auto c) { return std::move(c).stop_within(10s); });
         std::_Exit(run(launcher, {"--log", "off"}));
       },
-      ExitedWithCode(0), "demo: stopping since 1s: still alive: slow \\(stopping\\), store \\(running\\)\n(.*\n)*store ends");
+      ExitedWithCode(0),
+      "demo: stopping since 1s: still alive: slow \\(stopping\\), store \\(running\\)\n(.*\n)*store ends");
 }
 
 TEST_F(LauncherDeathTest, L5_an_app_that_fails_more_often_than_its_limit_exits_1) {
   EXPECT_EXIT(
       {
         Launcher launcher{"demo"};
-        launcher.add<Broken>("broken").spec([](auto c) { return std::move(c).backoff(1ms, 1ms).at_most(2, per(1min)); });
+        launcher.add<Broken>("broken").spec(
+            [](auto c) { return std::move(c).backoff(1ms, 1ms).at_most(2, per(1min)); });
         std::_Exit(run(launcher));
       },
       ExitedWithCode(1), "an app failed for good: stopping");

@@ -185,8 +185,8 @@ TEST(Systemd, L1_a_state_is_one_datagram_to_a_path) {
 }
 
 TEST(Systemd, L1_an_address_that_cannot_be_is_refused) {
-  for (const std::string& address : {std::string(""), std::string("notify"), std::string("@"), std::string("/"),
-                                     "/" + std::string(200, 'x')}) {
+  for (const std::string& address :
+       {std::string(""), std::string("notify"), std::string("@"), std::string("/"), "/" + std::string(200, 'x')}) {
     const auto manager = systemd(address, std::nullopt);
     ASSERT_FALSE(manager.has_value());
     EXPECT_TRUE(manager.error().is(Errc::invalid));
@@ -222,11 +222,13 @@ TEST(Systemd, L1_the_environment_says_where_it_is_and_whose_watchdog_it_is) {
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), Duration(3s));
   }
   {
-    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid())}});
+    const Variables set(
+        Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid())}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), Duration(3s));
   }
   {
-    const Variables set(Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid() + 1)}});
+    const Variables set(
+        Pairs{{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "3000000"}, {"WATCHDOG_PID", std::to_string(getpid() + 1)}});
     EXPECT_EQ(systemd_from_environment().value()->watchdog(), std::nullopt);
   }
   {

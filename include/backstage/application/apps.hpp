@@ -61,8 +61,8 @@ struct WatchApps {
 /// One app, as ListApps answers.
 struct AppView {
   std::string name;
-  std::string actor;       ///< its type
-  std::string state;       ///< "waiting", "starting", "running", "restarting", "stopping", "stopped", "ended"
+  std::string actor;  ///< its type
+  std::string state;  ///< "waiting", "starting", "running", "restarting", "stopping", "stopped", "ended"
   Status status = Status::stopped;
   std::uint32_t incarnation = 0;
   std::vector<std::string> depends_on;

@@ -76,9 +76,8 @@ struct AppActorOf final : AppActor {
                                                 "': Restart::ask asks its supervisor for a Verdict, and the launcher "
                                                 "gives none: choose always, on_failure or never"));
     }
-    return std::move(made)
-        .report_to(apps)
-        .end_notice(EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
+    return std::move(made).report_to(apps).end_notice(
+        EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
   }
   Task<AppStarted> start(Context& cx, Ref<Apps> apps, std::size_t app) const override {
     Child<A> child = spec(apps);
