@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps_impl.hpp"
+#include "backstage/actor/detail/child_order.hpp"
 #include "json_fields.hpp"
 
 namespace backstage {
@@ -180,7 +181,11 @@ void Apps::handle(detail::AppNews news, Context& cx) {
   if (app == impl.slots.size()) return;
   detail::PlannedApp& planned = (*impl.plan)[app];
   if (news.kept) {
-    if (planned.phase == AppPhase::parting || planned.phase == AppPhase::returning) planned.phase = AppPhase::kept;
+    // Whatever we made of it meanwhile: an order given twice may also end the life that came after the first.
+    const bool up = planned.phase == AppPhase::returning || planned.phase == AppPhase::running;
+    if (up || planned.phase == AppPhase::parting) planned.phase = AppPhase::kept;
+    // The order to stop found it kept already: a place that waits ends only by being closed.
+    if (planned.phase == AppPhase::leaving) detail::close_kept_child(*news.place.cell);
   } else if (planned.phase == AppPhase::running || planned.phase == AppPhase::parting) {
     // Parting: it failed, or was begun anew by somebody's order, before ours reached it. settle() gives it again.
     planned.phase = AppPhase::returning;

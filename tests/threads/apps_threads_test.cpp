@@ -60,9 +60,9 @@ TEST(AppsThreads, L7_after_a_storm_of_orders_and_failures_all_apps_run_again) {
   for (int i = 0; i < 600; ++i) {
     const std::string& name = names[random.below(names.size())];
     switch (random.below(4)) {
-      case 0: orders.push_back(runtime.ask<StopApp>(top, name).polled_within(30s)); break;
-      case 1: orders.push_back(runtime.ask<StartApp>(top, name).polled_within(30s)); break;
-      case 2: orders.push_back(runtime.ask<RestartApp>(top, name).polled_within(30s)); break;
+      case 0: orders.push_back(runtime.ask<StopApp>(top, name).polled_within(60s)); break;
+      case 1: orders.push_back(runtime.ask<StartApp>(top, name).polled_within(60s)); break;
+      case 2: orders.push_back(runtime.ask<RestartApp>(top, name).polled_within(60s)); break;
       default: breaker.send(Breaker::Break{name}); break;
     }
     // Now and then all of it is let happen, so that the storm meets every state.
