@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backstage/actor/await.hpp"
+#include "backstage/actor/detail/child_order.hpp"
 #include "backstage/actor/events.hpp"
 #include "backstage/actor/runtime.hpp"
 #include "backstage/actor/service.hpp"
@@ -71,6 +72,7 @@ struct Extras {
   mutable std::mutex names_mutex;
   NameIndex<Cell> names;
   Cell* stopping_child = nullptr;
+  std::shared_ptr<const ChildOrder> child_order;  // null: youngest first, one after the other
 
   // coroutines and what they wait for
   Root* first_root = nullptr;

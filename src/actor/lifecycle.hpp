@@ -38,6 +38,7 @@ struct Lifecycle {
   static void order_stop(Cell& cell, bool keep, bool kill);
   static void begin_ending(Cell& cell);
   static bool stop_next_child(Cell& cell);
+  static bool stop_children_in_order(Cell& cell, bool keeps);
   static void begin_terminating(Cell& cell);
   static void finish_incarnation(Cell& cell);
   static void close(Cell& cell);

@@ -362,7 +362,9 @@ Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_vie
   const auto found = core.apps.find(name);
   if (found == core.apps.end()) {
     std::string there;
-    for (const auto& [other, app] : core.apps) there += (there.empty() ? "" : ", ") + other;
+    for (const auto& [other, app] : core.apps) {
+      if (!other.empty()) there += (there.empty() ? "" : ", ") + other;  // "" is the launcher's own
+    }
     return Error(Errc::not_found, "no app '" + std::string(name) + "': the launcher runs [" + there + "]");
   }
   const App& app = found->second;

@@ -145,6 +145,9 @@ void Lifecycle::begin_ending(Cell& cell) {
   drop_coroutines(cell);
   // Nothing more is handled and nothing comes in: whoever waits for an answer hears it now, not after the children.
   if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) drain_as_dead(cell, Undelivered::ended);
+  if (cell.extras != nullptr && cell.extras->child_order != nullptr) {
+    cell.extras->child_order->tell(cell, nullptr, ChildOrder::News::ending);
+  }
   if (!stop_next_child(cell)) begin_terminating(cell);
 }
 
@@ -153,6 +156,7 @@ bool Lifecycle::stop_next_child(Cell& cell) {
   if (cell.extras == nullptr) return false;
   const bool keep = !cell.stop_ordered || cell.keep_place;
   const bool keeps = keep && cell.failed_or_kept();
+  if (cell.extras->child_order != nullptr) return stop_children_in_order(cell, keeps);
   for (Cell* child = cell.extras->last_child; child != nullptr; child = child->previous_sibling) {
     if (child->quiet) {
       if (keeps) continue;

@@ -32,13 +32,17 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     child.quiet = !begin_anew;
     child.notices_seen.store(notice, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
+    if (parent->extras->child_order != nullptr) {
+      using News = ChildOrder::News;
+      parent->extras->child_order->tell(*parent, &child, begin_anew ? News::restarting : News::kept);
+    }
     Supervision::continue_group(*parent);
   } else {
     child.need_extras().open_notice = notice;
     if (parent->phase == Phase::ending) {
       // It failed while we are ending: not restarted now.
       const bool keeps = parent->failed_or_kept() && (!parent->stop_ordered || parent->keep_place);
-      parent->extras->stopping_child = &child;
+      parent->extras->stopping_child = parent->extras->child_order == nullptr ? &child : nullptr;
       return Supervision::settle(child, keeps ? signal::keep : signal::close);
     }
     if (child.in_group && parent->extras->supervising->step == Supervising::Step::stopping) {
@@ -152,6 +156,9 @@ void Supervision::restart(Cell& parent, Cell& child) {
   core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
   if (core.events.wanted()) {
     core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
+  }
+  if (parent.extras->child_order != nullptr) {
+    parent.extras->child_order->tell(parent, &child, ChildOrder::News::restarting);
   }
   const Supervising* const all = parent.extras->supervising.get();
   if (all != nullptr && (all->strategy != Strategy::one_for_one || all->step != Supervising::Step::none)) {

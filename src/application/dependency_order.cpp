@@ -39,7 +39,7 @@ class Sorter {
     }
     marks_[app] = Mark::on_path;
     path_.push_back(app);
-    for (const std::string& needed : apps_[app].depends_on) {
+    for (const auto& [needed, follow] : apps_[app].depends_on) {
       const auto found = index_.find(needed);
       if (found == index_.end()) {
         std::string there;

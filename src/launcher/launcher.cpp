@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "backstage/base/log_sinks.hpp"
+#include "backstage/launcher/service_manager.hpp"
 #include "flags.hpp"
+#include "progress.hpp"
 #include "signals.hpp"
 
 namespace backstage {
@@ -23,6 +25,9 @@ constexpr int exit_orderly = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_unclean = 3;
+
+constexpr Duration progress_every = std::chrono::seconds(1);
+constexpr std::string_view service_report_name = "service-report";
 
 void say(const std::string& name, const std::string& text) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), text.c_str());
@@ -41,8 +46,8 @@ struct Launcher::Impl {
 
   int start(const launcher_detail::Flags& flags);
   int serve(Runtime& runtime, launcher_detail::Signals& signals, const launcher_detail::Flags& flags);
-  int stop(Runtime& runtime, launcher_detail::Signals& signals, launcher_detail::Bell& bell, Duration within,
-           int code);
+  int stop(Runtime& runtime, launcher_detail::Signals& signals, launcher_detail::Bell& bell,
+           const launcher_detail::Living& living, Duration within, int code);
 };
 
 Launcher::Launcher(std::string name, std::string about) : impl_(std::make_unique<Impl>()) {
@@ -51,11 +56,11 @@ Launcher::Launcher(std::string name, std::string about) : impl_(std::make_unique
 }
 Launcher::~Launcher() = default;
 
-Launcher::Added Launcher::add(App app) {
+std::size_t Launcher::keep(App app) {
   impl_->apps.push_back(std::move(app));
-  return {*this, impl_->apps.size() - 1};
+  return impl_->apps.size() - 1;
 }
-void Launcher::depend(std::size_t index, std::string name) { impl_->apps[index].add_dependency(std::move(name)); }
+App& Launcher::at(std::size_t index) noexcept { return impl_->apps[index]; }
 
 void Launcher::option(std::string flag, std::string help, std::string& value) {
   impl_->options.push_back({std::move(flag), std::move(help), &value});
@@ -79,10 +84,8 @@ void Launcher::on_running(std::function<void(Runtime&)> call) { impl_->running.p
 int Launcher::run(int argc, const char* const* argv) {
   Impl& impl = *impl_;
   // L7: before anything starts.
-  std::vector<AppDependencies> dependencies;
-  for (const App& app : impl.apps) dependencies.push_back(app.dependencies());
-  if (auto order = dependency_order(dependencies); !order) {
-    say(impl.name, std::string(order.error().text()));
+  if (Result<> checked = App::check(impl.apps); !checked) {
+    say(impl.name, std::string(checked.error().text()));
     return exit_usage;
   }
   launcher_detail::Flags flags;
@@ -113,6 +116,11 @@ int Launcher::Impl::start(const launcher_detail::Flags& flags) {
       flags.log_json ? LogFormat::json : (isatty(STDERR_FILENO) != 0 ? LogFormat::coloured : LogFormat::line));
   how.environment = real_environment();
   for (const auto& open : doors) open(*how.environment);
+  if (!how.environment->has<ServiceManager>()) {
+    const auto manager = systemd_from_environment();
+    if (!manager) say(name, std::string(manager.error().text()) + ": the service manager is told nothing");
+    if (manager && *manager != nullptr) how.environment->open<ServiceManager>(*manager);
+  }
   Runtime runtime(std::move(how));
   return serve(runtime, signals, flags);
 }
@@ -122,7 +130,9 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
   std::atomic<bool> ended{false};
   std::atomic<bool> failed{false};
   const std::string path = "/" + name;
+  launcher_detail::Living living(path);
   auto subscription = runtime.events().subscribe([&](const Event& event) {
+    living.hear(event);
     const auto* end = std::get_if<Ended>(&event);
     if (end == nullptr || end->path != path) return;
     if (!end->result) failed.store(true, std::memory_order_relaxed);
@@ -132,6 +142,7 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
   });
   const Ref<Apps> top =
       runtime.spawn(child<Apps>(name, App::share(apps)).restart(Restart::never).start_within(std::chrono::hours(24)));
+  if (runtime.environment().has<ServiceManager>()) runtime.spawn<ServiceReport>(service_report_name, top);
   auto ready = runtime.ask<Apps::Ready>(top).polled_within(std::chrono::hours(24));
   ready.on_ready([&bell] { bell.ring(); });
   bool told = false;
@@ -139,12 +150,12 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
     const std::optional<int> signal = signals.wait(bell);
     if (signal) {
       say(name, std::string(*signal == SIGINT ? "SIGINT" : "SIGTERM") + ": stopping in order (again: at once)");
-      return stop(runtime, signals, bell, flags.stop_within, exit_orderly);
+      return stop(runtime, signals, bell, living, flags.stop_within, exit_orderly);
     }
     if (ended.load(std::memory_order_acquire)) {
       const bool bad = failed.load(std::memory_order_relaxed);
       if (bad) say(name, "an app failed for good: stopping (see the log)");
-      return stop(runtime, signals, bell, flags.stop_within, bad ? exit_failed : exit_orderly);
+      return stop(runtime, signals, bell, living, flags.stop_within, bad ? exit_failed : exit_orderly);
     }
     if (!told) {
       if (const auto answer = ready.poll(); answer && answer->has_value()) {
@@ -156,7 +167,7 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
 }
 
 int Launcher::Impl::stop(Runtime& runtime, launcher_detail::Signals& signals, launcher_detail::Bell& bell,
-                         Duration within, int code) {
+                         const launcher_detail::Living& living, Duration within, int code) {
   std::atomic<bool> stopped{false};
   Result<> result;
   // Beside us, so that a second signal is heard.
@@ -166,11 +177,19 @@ int Launcher::Impl::stop(Runtime& runtime, launcher_detail::Signals& signals, la
     stopped.store(true, std::memory_order_release);
     bell.ring();
   });
+  const Clock& clock = runtime.environment().clock();
+  const Instant began = clock.now();
+  auto waited = progress_every;
   while (!stopped.load(std::memory_order_acquire)) {
-    if (const std::optional<int> again = signals.wait(bell)) {
+    if (const std::optional<int> again = signals.wait(bell, began + waited - clock.now())) {
       say(name, "second signal: out at once");
       _exit(128 + *again);
     }
+    if (clock.now() < began + waited) continue;
+    if (const std::string late = living.text(); !late.empty()) {
+      say(name, "stopping since " + to_string(waited) + ": " + late);
+    }
+    waited += progress_every;
   }
   stopping.join();
   if (!result) {

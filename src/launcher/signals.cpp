@@ -5,8 +5,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -57,10 +59,16 @@ Signals::~Signals() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-std::optional<int> Signals::wait(Bell& bell) {
+std::optional<int> Signals::wait(Bell& bell, std::optional<Duration> most) {
+  // Rounded up, so that a wait of less than a millisecond is none of zero.
+  const int timeout =
+      most ? static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(std::max(*most, Duration(0))).count())
+           : -1;
   for (;;) {
     std::array<pollfd, 2> both{{{descriptor_, POLLIN, 0}, {bell.descriptor(), POLLIN, 0}}};
-    if (poll(both.data(), both.size(), -1) < 0) {
+    const int woken = poll(both.data(), both.size(), timeout);
+    if (woken == 0) return std::nullopt;
+    if (woken < 0) {
       if (errno == EINTR) continue;
       fail("poll");
     }

@@ -35,8 +35,8 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  /// Waits for a signal (its number), or for the bell (nothing).
-  [[nodiscard]] std::optional<int> wait(Bell& bell);
+  /// Waits for a signal (its number), or for the bell, or that `most` goes by (nothing).
+  [[nodiscard]] std::optional<int> wait(Bell& bell, std::optional<Duration> most = std::nullopt);
 
  private:
   int descriptor_ = -1;

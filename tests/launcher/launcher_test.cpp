@@ -68,6 +68,27 @@ struct Done {
   void handle(Poke) {}
 };
 
+struct NeverStarts {
+  Task<> init(Context& cx) { co_await cx.sleep(1h); }
+  void handle(Poke) {}
+};
+/// Ends the program when it runs, and takes more than a second for its own last message.
+struct Slow {
+  void init(Context& cx) { cx.self(this).send(Poke{}); }
+  Task<> handle(Poke, Context& cx) {
+    kill(getpid(), SIGTERM);
+    co_await cx.sleep(1'300ms);
+  }
+};
+struct Broken {
+  void init(Context& cx) { cx.self(this).send(Poke{}); }
+  void handle(Poke) { throw std::runtime_error("broken"); }
+};
+struct EndsAll {
+  void init(Context& cx) { cx.self(this).send(Poke{}); }
+  void handle(Poke, Context& cx) { cx.stop(apps(cx).ref()); }
+};
+
 int run(Launcher& launcher, std::vector<const char*> flags = {}) {
   flags.insert(flags.begin(), "demo");
   return launcher.run(static_cast<int>(flags.size()), flags.data());
@@ -115,6 +136,53 @@ TEST_F(LauncherDeathTest, L5_the_second_signal_is_out_at_once) {
         std::_Exit(run(launcher));
       },
       ExitedWithCode(143), "second signal: out at once");
+}
+
+TEST_F(LauncherDeathTest, L5_a_signal_while_apps_start_stops_in_order_too) {
+  EXPECT_EXIT(
+      {
+        Launcher launcher{"demo"};
+        launcher.add<Signaller>("one", SIGTERM);
+        launcher.add<NeverStarts>("two").depends_on("one").spec(
+            [](auto c) { return std::move(c).stop_within(50ms); });
+        launcher.add<Store>("three").depends_on("two");
+        std::_Exit(run(launcher));
+      },
+      ExitedWithCode(0), "SIGTERM: stopping in order");
+}
+
+TEST_F(LauncherDeathTest, L5_a_stop_that_takes_its_time_names_each_second_who_still_lives) {
+  EXPECT_EXIT(
+      {
+        Launcher launcher{"demo"};
+        launcher.add<Store>("store");
+        launcher.add<Slow>("slow").depends_on("store").spec([](auto c) { return std::move(c).stop_within(10s); });
+        std::_Exit(run(launcher, {"--log", "off"}));
+      },
+      ExitedWithCode(0),
+      "demo: stopping since 1s: still alive: slow \\(stopping\\), store \\(running\\)\n(.*\n)*store ends");
+}
+
+TEST_F(LauncherDeathTest, L5_an_app_that_fails_more_often_than_its_limit_exits_1) {
+  EXPECT_EXIT(
+      {
+        Launcher launcher{"demo"};
+        launcher.add<Broken>("broken").spec(
+            [](auto c) { return std::move(c).backoff(1ms, 1ms).at_most(2, per(1min)); });
+        std::_Exit(run(launcher));
+      },
+      ExitedWithCode(1), "an app failed for good: stopping");
+}
+
+TEST_F(LauncherDeathTest, L5_a_program_ended_from_inside_exits_0) {
+  EXPECT_EXIT(
+      {
+        Launcher launcher{"demo"};
+        launcher.add<Store>("store");
+        launcher.add<EndsAll>("ender").depends_on("store");
+        std::_Exit(run(launcher, {"--log", "off"}));
+      },
+      ExitedWithCode(0), "store ends");
 }
 
 TEST_F(LauncherDeathTest, L5_an_app_that_fails_for_good_exits_1) {

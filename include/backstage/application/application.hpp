@@ -1,142 +1,110 @@
 // Applications: actors that a program is made of, started in the order of their dependencies, on any Runtime.
 //
 //     std::vector<App> apps;
-//     apps.push_back(app<Store>("store"));
+//     apps.push_back(app<Store>("store", path).spec([](Child<Store> c) { return std::move(c).stop_within(30s); }));
 //     apps.push_back(app<Api>("api").depends_on("store"));
-//     auto running = runtime.spawn<Apps>("chronicle", App::share(std::move(apps)));
+//     auto running = runtime.spawn(child<Apps>("chronicle", App::share(std::move(apps))).restart(Restart::never));
 //     runtime.ask<Apps::Ready>(running).within(30s);       // answers when all of them run
 //
-// Each starts when those it depends on run; they stop in the reverse order of their start. An app that fails is
-// restarted by its policy; one that fails for good ends all of them, and Apps with a failure. When every app has
-// ended by itself, in order, so does Apps. From any actor `cx.app<Store>("store")` finds them.
+// From any actor `cx.app<Store>("store")` finds an app's main actor, and `apps(cx)` the Apps (apps.hpp).
 // Stability: settling (v0).
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "backstage/actor/actor.hpp"
-#include "backstage/actor/detail/apps.hpp"
+#include "backstage/application/apps.hpp"
 #include "backstage/application/dependency_order.hpp"
+#include "backstage/application/detail/app_actor.hpp"
 
 namespace backstage {
 inline namespace v0 {
 
-class Apps;
-
-namespace detail {
-
-/// An app is gone for good.
-struct AppEnded {
-  std::string name;
-  Result<> result;
-};
-
-/// Starts one app below the running actor and makes it known.
-using StartApp = std::function<Task<Result<>>(Context&, Ref<Apps>)>;
-
-template <class A>
-Envelope* make_app_ended(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation,
-                         Result<> result);
-
-template <class A>
-Task<Result<>> start_app(Context& cx, std::shared_ptr<std::function<Child<A>()>> make, Ref<Apps> apps);
-
-}  // namespace detail
-
-/// One application of a program: its name, its actor, what it depends on.
+/// One application of a program: its name, its actor, what it depends on, what it takes by name.
 class App {
  public:
-  App(std::string name, detail::StartApp start) : start_(std::move(start)) { dependencies_.name = std::move(name); }
+  App(std::string name, std::shared_ptr<detail::AppActor> actor) : actor_(std::move(actor)) {
+    dependencies_.name = std::move(name);
+  }
 
   template <class... Names>
+    requires(std::convertible_to<Names, std::string_view> && ...)
   App depends_on(Names&&... names) && {
-    (dependencies_.depends_on.emplace_back(std::forward<Names>(names)), ...);
+    (add_dependency(Dependency(std::string(std::forward<Names>(names)))), ...);
     return std::move(*this);
   }
-  void add_dependency(std::string name) { dependencies_.depends_on.push_back(std::move(name)); }
-
+  App depends_on(std::string name, Follow follow) && {
+    add_dependency(Dependency(std::move(name), follow));
+    return std::move(*this);
+  }
+  void add_dependency(Dependency dependency) { dependencies_.depends_on.push_back(std::move(dependency)); }
   [[nodiscard]] const AppDependencies& dependencies() const noexcept { return dependencies_; }
   [[nodiscard]] const std::string& name() const noexcept { return dependencies_.name; }
-  [[nodiscard]] Task<Result<>> start(Context& cx, Ref<Apps> apps) const { return start_(cx, apps); }
+  [[nodiscard]] detail::AppActor& actor() const noexcept { return *actor_; }
 
   /// For Runtime::spawn<Apps>: shared, since it is kept for the actor's life.
   [[nodiscard]] static std::shared_ptr<const std::vector<App>> share(std::vector<App> apps) {
     return std::make_shared<const std::vector<App>>(std::move(apps));
   }
+  /// Whether these apps can be a program: dependencies are known and not circular, each name is there once, and who
+  /// follows by Follow::pause can be told.
+  [[nodiscard]] static Result<> check(const std::vector<App>& apps);
 
  private:
   AppDependencies dependencies_;
-  detail::StartApp start_;
+  std::shared_ptr<detail::AppActor> actor_;
 };
 
-/// The actor above the applications.
-class Apps {
+/// An App while its actor's type is known: what app<A>() returns. Kept as an App.
+template <class A>
+class AppOf : public App {
  public:
-  struct Ready {};  ///< answered when all apps run
+  explicit AppOf(App app) : App(std::move(app)) {}
 
-  explicit Apps(std::shared_ptr<const std::vector<App>> apps) : apps_(std::move(apps)) {}
-
-  Task<Result<>> init(Context& cx);
-  void handle(Ready) {}
-  void handle(detail::AppEnded ended, Context& cx);
-
- private:
-  std::shared_ptr<const std::vector<App>> apps_;
-  std::size_t living_ = 0;
-};
-
-namespace detail {
-
-template <class A>
-Envelope* make_app_ended(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation,
-                         Result<> result) {
-  try {
-    auto* const block = build<PlainEnvelope<AppEnded>>(core, context, system_descriptor<Apps, AppEnded>, generation,
-                                                       AppEnded{std::string(child.name()), std::move(result)});
-    return &block->head;
-  } catch (...) {
-    return nullptr;
+  template <class... Names>
+    requires(std::convertible_to<Names, std::string_view> && ...)
+  AppOf depends_on(Names&&... names) && {
+    (add_dependency(Dependency(std::string(std::forward<Names>(names)))), ...);
+    return std::move(*this);
   }
-}
-
-template <class A>
-Task<Result<>> start_app(Context& cx, std::shared_ptr<std::function<Child<A>()>> make, Ref<Apps> apps) {
-  Child<A> spec = (*make)();
-  const std::string name = spec.name();
-  const Duration within = spec.policy().start_within;
-  spec =
-      std::move(spec).end_notice(EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
-  auto started = co_await cx.start(spec).within(within);
-  if (!started) co_return started.error();
-  Cell* const cell = RefAccess::cell(started.value());
-  register_app(*RefAccess::cell(apps), name, cell, RefAccess::generation(started.value()), &type_tag<A>,
-               type_name<A>());
-  co_return Result<>();
-}
-
-}  // namespace detail
+  AppOf depends_on(std::string name, Follow follow) && {
+    add_dependency(Dependency(std::move(name), follow));
+    return std::move(*this);
+  }
+  /// Changes the actor's spec: `.spec([](Child<Store> c) { return std::move(c).stop_within(30s); })`. Called for each
+  /// start. (Its on_end and report_to are the launcher's.)
+  AppOf spec(std::function<Child<A>(Child<A>)> change) && {
+    detail::change_spec<A>(actor(), std::move(change));
+    return std::move(*this);
+  }
+  /// The app takes M by this name, from JSON and from apps that do not know its type.
+  template <class M, class... F>
+    requires(std::same_as<F, MessageField<M>> && ...)
+  AppOf takes(std::string name, F... fields) && {
+    detail::add_taken<A, M>(actor(), std::move(name), {std::move(fields)...});
+    return std::move(*this);
+  }
+};
 
 /// An application whose actor is A, made from `arguments` (kept by value).
 template <class A, class... X>
-[[nodiscard]] App app(std::string name, X&&... arguments) {
+[[nodiscard]] AppOf<A> app(std::string name, X&&... arguments) {
   auto kept = std::make_shared<std::tuple<std::decay_t<X>...>>(std::forward<X>(arguments)...);
-  auto make = std::make_shared<std::function<Child<A>()>>(
-      [name, kept] { return std::apply([&](const auto&... x) { return child<A>(name, x...); }, *kept); });
-  return App(name, [make](Context& cx, Ref<Apps> apps) { return detail::start_app<A>(cx, make, apps); });
+  auto make = [name, kept] { return std::apply([&](const auto&... x) { return child<A>(name, x...); }, *kept); };
+  return AppOf<A>(App(name, std::make_shared<detail::AppActorOf<A>>(std::move(make))));
 }
 
-/// An application with a spec of its own; `make` is called for each start.
+/// An application with a spec made by `make`, which is called for each start.
 template <class A>
-[[nodiscard]] App app_with(std::string name, std::function<Child<A>()> make) {
-  auto shared = std::make_shared<std::function<Child<A>()>>(std::move(make));
-  return App(std::move(name),
-             [shared](Context& cx, Ref<Apps> apps) { return detail::start_app<A>(cx, shared, apps); });
+[[nodiscard]] AppOf<A> app_with(std::string name, std::function<Child<A>()> make) {
+  return AppOf<A>(App(std::move(name), std::make_shared<detail::AppActorOf<A>>(std::move(make))));
 }
 
 }  // namespace v0

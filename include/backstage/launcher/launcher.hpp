@@ -1,5 +1,6 @@
-// Launcher: a program of applications. It reads the flags, starts the apps in the order of their dependencies, waits,
-// and stops them in the reverse order.
+// Launcher: a program of applications. It reads the flags, starts each app when those it depends on run (independent
+// ones at the same time), waits, and stops them the other way round. From inside, `apps(cx)` starts, stops and restarts
+// them by name (apps.hpp).
 //
 //     int main(int argc, char** argv) {
 //       backstage::Launcher launcher{"chronicle"};
@@ -7,6 +8,9 @@
 //       launcher.add<Api>("api").depends_on("store");
 //       return launcher.run(argc, argv);
 //     }
+//
+// Under systemd (NOTIFY_SOCKET) it tells when the apps run, how they stand, and feeds the watchdog (service_manager.hpp).
+// A stop that takes longer than a second says each second which apps still live.
 //
 // Flags of every launcher: --workers N, --log LEVEL, --log-format line|json, --stop-within SECONDS, --help.
 // First SIGINT or SIGTERM: orderly stop; second: out at once (promise L5).
@@ -17,6 +21,7 @@
 // Stability: settling (v0).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,17 +42,37 @@ class Launcher {
   Launcher& operator=(const Launcher&) = delete;
   ~Launcher();
 
-  /// What add() returns: says what the app depends on.
+  /// What add() returns: says more of the app. A is its actor, or void where the type is not known any more.
+  template <class A>
   class Added {
    public:
     Added(Launcher& launcher, std::size_t index) noexcept : launcher_(launcher), index_(index) {}
     template <class... Names>
+      requires(std::convertible_to<Names, std::string_view> && ...)
     Added& depends_on(Names&&... names) {
-      (launcher_.depend(index_, std::string(std::forward<Names>(names))), ...);
+      (app().add_dependency(Dependency(std::string(std::forward<Names>(names)))), ...);
+      return *this;
+    }
+    /// ... and what it does when that one goes away and comes back (follow.hpp).
+    Added& depends_on(std::string name, Follow follow) {
+      app().add_dependency(Dependency(std::move(name), follow));
+      return *this;
+    }
+    /// Changes its actor's spec: restarts, mailbox, deadlines. See AppOf::spec.
+    template <class F>
+    Added& spec(F change) {
+      detail::change_spec<A>(app().actor(), std::function<Child<A>(Child<A>)>(std::move(change)));
+      return *this;
+    }
+    /// A message that it takes by name. See takes.hpp.
+    template <class M, class... Fields>
+    Added& takes(std::string name, Fields... fields) {
+      detail::add_taken<A, M>(app().actor(), std::move(name), {std::move(fields)...});
       return *this;
     }
 
    private:
+    [[nodiscard]] App& app() { return launcher_.at(index_); }
     Launcher& launcher_;
     std::size_t index_;
   };
@@ -55,10 +80,14 @@ class Launcher {
   /// An application whose actor is A. The arguments are kept by value. To hand over what flags set, pass a
   /// shared_ptr to it: flags are read in run(), before any app is made.
   template <class A, class... X>
-  Added add(std::string name, X&&... arguments) {
+  Added<A> add(std::string name, X&&... arguments) {
     return add(app<A>(std::move(name), std::forward<X>(arguments)...));
   }
-  Added add(App app);
+  template <class A>
+  Added<A> add(AppOf<A> app) {
+    return {*this, keep(std::move(app))};
+  }
+  Added<void> add(App app) { return {*this, keep(std::move(app))}; }
 
   /// A flag of the program's own: `launcher.option("--data", "folder of the store", settings->data)`. The variable
   /// holds the default until run() has read the flags. A bool is a switch; a vector may be given several times.
@@ -79,8 +108,8 @@ class Launcher {
   int run(int argc, const char* const* argv);
 
  private:
-  friend class Added;
-  void depend(std::size_t index, std::string name);
+  std::size_t keep(App app);
+  [[nodiscard]] App& at(std::size_t index) noexcept;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

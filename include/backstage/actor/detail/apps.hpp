@@ -11,7 +11,7 @@ namespace detail {
 
 class Cell;
 
-/// The running cell's runtime from now on knows `app` under that name (again, if it did).
+/// The running cell's runtime from now on knows `app` under that name (again, if it did). "" is the supervisor of all.
 void register_app(Cell& me, std::string_view name, Cell* app, std::uint32_t generation, const void* type_id,
                   std::string_view type);
 void unregister_app(Cell& me, std::string_view name);
