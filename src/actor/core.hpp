@@ -215,6 +215,7 @@ class Core final : public CoreFace {
   std::condition_variable ended;
   bool root_ended = false;
   bool shut_down = false;
+  bool cut_short = false;  // the shutdown deadline passed, and what was left was ended
   std::vector<StuckActor> stuck;
   ServiceTree still_alive;  // at the deadline of the shutdown
 

@@ -22,6 +22,7 @@ struct Guardian {};
 // Within the grace: for those who are still alive to say what they wait for. Who is stuck in a thread never does.
 constexpr Duration grace_of_looking = std::chrono::milliseconds(200);
 constexpr std::size_t most_alive_told = 100;
+constexpr std::size_t most_late_named = 8;
 constexpr Duration grace_after_shutdown = std::chrono::seconds(1);
 // Of that: for actors whose coroutines are being destroyed, and (at least) for workers to end their last turn.
 constexpr Duration grace_of_actors = std::chrono::milliseconds(700);
@@ -74,6 +75,22 @@ void tell_still_alive(const Logger& log, const Service& service, const std::stri
                                        {"waits", waits}});
   }
   for (const Service& child : service.children) tell_still_alive(log, child, path, told, most);
+}
+
+/// Who did something of its own when the deadline passed, as "/a (sleep for 1h); /b": those that only waited for others
+/// are not to blame.
+void name_the_late(const Service& service, const std::string& above, std::size_t& told, std::string& text) {
+  const bool is_root = above.empty();
+  const std::string path = is_root ? service.name : (above == "/" ? "/" : above + "/") + service.name;
+  const bool idle = service.waits.empty() && service.handling.empty() && service.mailbox == 0;
+  if (!is_root && !idle && ++told <= most_late_named) {
+    text += (text.empty() ? "" : "; ") + path;
+    const std::string& what = !service.handling.empty() ? service.handling
+                              : !service.waits.empty()  ? service.waits.front()
+                                                        : std::string();
+    if (!what.empty()) text += " (" + what + ")";
+  }
+  for (const Service& child : service.children) name_the_late(child, path, told, text);
 }
 
 /// Whether no blocking work is under way any more. The pool tells nobody when a job ends, so this looks once in a
@@ -129,7 +146,16 @@ Result<> Runtime::shutdown(Duration within) {
     first = !std::exchange(core.shut_down, true);
   }
   if (first) stop_all(within);
-  if (core.stuck.empty()) return {};
+  if (core.stuck.empty()) {
+    if (!core.cut_short) return {};
+    std::string late;
+    std::size_t told = 0;
+    detail::name_the_late(core.still_alive.root, "", told, late);
+    if (told > detail::most_late_named) late += "; and " + std::to_string(told - detail::most_late_named) + " more";
+    return Error(Errc::timeout, "everything stopped, but not in order within " + to_string(within) +
+                                    ": these were ended where they waited: " +
+                                    (late.empty() ? "what was left" : late));
+  }
   std::string who;
   for (const StuckActor& stuck : core.stuck) {
     who += (who.empty() ? "" : "; ") + stuck.path + " (in " + std::string(stuck.message);
@@ -152,6 +178,7 @@ void Runtime::stop_all(Duration within) {
   Instant last = deadline + detail::grace_after_shutdown;
   if (!ended) {
     core.logger("/").error("shutdown deadline passed: ending what is left", {{"within", to_string(within)}});
+    core.cut_short = true;
     note_still_alive(deadline + detail::grace_of_looking);
     core.root->signal_command(detail::signal::kill);
     ended = core.wait_for_end(deadline + detail::grace_of_actors);

@@ -339,7 +339,13 @@ TEST(L4, what_is_still_alive_at_the_deadline_is_logged_as_a_tree_with_what_each_
   top.send(Do{[](Context& cx) { cx.child<Part>("below").value().send(Nap{1h}); }});
   world.advance(3s);
   EXPECT_TRUE(world.runtime().still_alive().root.type.empty());
-  (void)world.runtime().shutdown(1s);
+  const Result<> end = world.runtime().shutdown(1s);
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code(), Errc::timeout);
+  EXPECT_TRUE(end.error().text().starts_with(
+      "everything stopped, but not in order within 1s: these were ended where they waited: /waiter ("))
+      << end.error().text();
+  EXPECT_TRUE(end.error().text().ends_with("; /top/below (life::Nap waits for sleep of 1h since 3s)"));
   Lines told;
   for (const auto& record : world.log().entries()) {
     if (record.text == "still alive") told.push_back(record.where + ": " + std::string(record.field("waits")));

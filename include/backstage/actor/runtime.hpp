@@ -225,8 +225,8 @@ class Runtime {
   }
 
   /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
-  /// one second; an error names the actors whose threads were not given back (their memory is then leaked, not freed
-  /// under them). Calls beside the first wait for it; they, and later ones, return its result. From within an actor of
+  /// one second. An error (Errc::timeout) says why it was not in order: it names the actors that were ended where they
+  /// waited, or those whose threads were not given back (their memory is then leaked, not freed under them). Calls beside the first wait for it; they, and later ones, return its result. From within an actor of
   /// this runtime: Errc::invalid.
   Result<> shutdown(Duration within = default_shutdown_within);
   [[nodiscard]] const std::vector<StuckActor>& stuck() const noexcept;
