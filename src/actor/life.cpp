@@ -18,7 +18,8 @@ inline namespace v0 {
 namespace detail {
 
 Result<> Lifecycle::outcome(const Cell& cell) {
-  if (cell.lived_out) return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
+  if (cell.lived_out)
+    return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
   if (cell.failure != nullptr && !cell.by_wish) return cell.failure->error();
   return {};
 }
@@ -73,7 +74,8 @@ void Lifecycle::begin(Cell& cell) {
     cell.extras->loop_over = false;
   }
   cell.set_status(Status::starting);
-  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop) drain_as_dead(cell, Undelivered::restarted);
+  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop)
+    drain_as_dead(cell, Undelivered::restarted);
   try {
     make_actor(cell);
   } catch (...) {
@@ -207,9 +209,9 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
   }
   if ((commands & signal::kill) != 0) order_stop(cell, false, true);
   if ((commands & signal::lifetime) != 0) end_of_time(cell);
-  if ((commands & signal::restart) != 0 && !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr &&
-      (cell.phase == Phase::initializing || cell.phase == Phase::running)) {
-    cell.restart_asked = true;
+  // The phase first: the policy of a kept place may be going, its parent takes it over.
+  if ((commands & signal::restart) != 0 && (cell.phase == Phase::initializing || cell.phase == Phase::running) &&
+      !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr) {
     order_stop(cell, true, false);
   }
   if ((commands & signal::stop) != 0) order_stop(cell, false, false);
@@ -244,7 +246,10 @@ bool Lifecycle::advance(Cell& cell) {
     if (cell.phase == Phase::running || cell.phase == Phase::draining) {
       // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
       const Restart when = cell.policy().restart;
-      if (when != Restart::always && when != Restart::ask) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      if (when != Restart::always && when != Restart::ask) {
+        cell.own_end = true;
+        cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      }
       begin_ending(cell);
       return true;
     }

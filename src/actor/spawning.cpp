@@ -100,7 +100,6 @@ void reset(Cell& cell) {
   cell.in_group = false;
   cell.asked = false;
   cell.own_end = false;
-  cell.restart_asked = false;
   cell.lived_out = false;
 }
 
@@ -238,6 +237,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       if (kept->extras != nullptr) {
         kept->extras->history = RestartHistory();
         kept->extras->keep_state = false;
+        // Who started it has failed and asks no more.
+        kept->extras->start_port = ReplyPort();
       }
       equip(*kept, parent, body, std::move(started));
       {
