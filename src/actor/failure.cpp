@@ -195,7 +195,10 @@ void Lifecycle::fail(Cell& cell, Failure& failure, bool by_wish) {
     Retries::failed(cell);
   } else {
     // Under Restart::ask it may go on.
-    if (cell.policy().restart != Restart::ask) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+    if (cell.policy().restart != Restart::ask) {
+      cell.own_end = true;
+      cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+    }
   }
   drop_coroutines(cell);
   begin_ending(cell);

@@ -219,9 +219,9 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
   }
   if ((commands & signal::kill) != 0) order_stop(cell, false, true);
   if ((commands & signal::lifetime) != 0) end_of_time(cell);
-  if ((commands & signal::restart) != 0 && !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr &&
-      (cell.phase == Phase::initializing || cell.phase == Phase::running)) {
-    cell.restart_asked = true;
+  // The phase first: the policy of a kept place may be going, its parent takes it over.
+  if ((commands & signal::restart) != 0 && (cell.phase == Phase::initializing || cell.phase == Phase::running) &&
+      !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr) {
     order_stop(cell, true, false);
   }
   if ((commands & signal::stop) != 0) order_stop(cell, false, false);
@@ -257,8 +257,10 @@ bool Lifecycle::advance(Cell& cell) {
     if (cell.phase == Phase::running || cell.phase == Phase::draining) {
       // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
       const Restart when = cell.policy().restart;
-      if (when != Restart::always && when != Restart::ask)
+      if (when != Restart::always && when != Restart::ask) {
+        cell.own_end = true;
         cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+      }
       begin_ending(cell);
       return true;
     }

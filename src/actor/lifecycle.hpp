@@ -73,7 +73,8 @@ struct Supervision {
   static void escalate(Cell& parent, Cell& child, const std::string& text);
   /// The parent is done with the child's end: it may act on the order.
   static void settle(Cell& child, std::uint32_t order) noexcept;
-  static void end_if_significant(Cell& parent, const Cell& child);
+  /// The child is significant, and its end the parent's.
+  [[nodiscard]] static bool ends_with(const Cell& parent, const Cell& child);
 
   static void begin_group(Cell& parent, Cell& cause, Instant not_before);
   static void continue_group(Cell& parent);

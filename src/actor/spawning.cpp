@@ -103,7 +103,6 @@ void reset(Cell& cell) {
   cell.in_group = false;
   cell.asked = false;
   cell.own_end = false;
-  cell.restart_asked = false;
   cell.lived_out = false;
 }
 
@@ -241,6 +240,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       if (kept->extras != nullptr) {
         kept->extras->history = RestartHistory();
         kept->extras->keep_state = false;
+        // Who started it has failed and asks no more.
+        kept->extras->start_port = ReplyPort();
       }
       {
         const std::lock_guard naming(core.naming_mutex);  // nobody reads its names just now

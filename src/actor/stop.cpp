@@ -33,15 +33,23 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
   if (cell.phase == Phase::kept) {
     // The place is the parent's until its next init, or its end. A stop is remembered: it was meant for the place.
     if (!keep) cell.stop_at_start = true;
-    return;
+    // Taken over by the parent, and start_after is not over: it ends like one that was never begun.
+    const bool waits = cell.extras != nullptr && cell.core().scheduler->cancel(cell.extras->restart_timer);
+    const bool begun = keep && (cell.signals.load(std::memory_order_relaxed) & signal::start) != 0;
+    if (!waits && !begun) return;
+    cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
+    cell.stop_ordered = true;
+    cell.keep_place = keep && !cell.stop_at_start;
+    return begin_ending(cell);
   }
   const bool again = cell.stop_ordered;
   cell.stop_ordered = true;
   cell.killed = cell.killed || kill;
   // Who is to end drains what is queued, suspended or not. One whose place is kept stays suspended in it.
   if (!keep) cell.suspended.store(false, std::memory_order_relaxed);
-  // A place that is to go for good is not kept, whichever order came first.
-  cell.keep_place = keep && (!again || cell.keep_place);
+  // A place that is to go for good, by order or by its own wish, is not kept, whichever came first: it refuses already.
+  const bool refuses = (cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0;
+  cell.keep_place = keep && (!again || cell.keep_place) && !refuses;
   if (!cell.keep_place) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
   request_stop(cell);
   switch (cell.phase) {
@@ -255,8 +263,8 @@ void Lifecycle::finish_incarnation(Cell& cell) {
     }
     cell.stop_ordered = false;
     cell.keep_place = false;
-    // Who started it has failed and asks no more; the next one starts it anew.
-    if (cell.extras != nullptr) cell.extras->start_port = ReplyPort();
+    // The parent writes in there when it takes the place over; until then we may look.
+    (void)cell.need_extras();
     cell.phase = Phase::kept;
     cell.set_status(Status::stopped);
     tell_parent(cell);

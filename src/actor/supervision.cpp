@@ -27,8 +27,9 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     Supervision::continue_group(*parent);
   } else if (child.phase == Phase::kept) {
     Supervision::no_longer_awaited(*parent, child);
-    const bool begin_anew = std::exchange(child.restart_asked, false) && !child.in_group &&
-                            (parent->phase == Phase::initializing || parent->phase == Phase::running);
+    // Nobody but a group or our own end keeps a place: it was restarted by order.
+    const bool begin_anew =
+        !child.in_group && (parent->phase == Phase::initializing || parent->phase == Phase::running);
     child.quiet = !begin_anew;
     child.notices_seen.store(notice, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
@@ -81,6 +82,8 @@ bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
   const EndTarget& end = static_cast<const OwnPolicy&>(child.policy()).end;
   Envelope* const asked = end.ask(child, core, context, end.generation, Lifecycle::outcome(child));
   if (asked == nullptr) return false;  // no memory to ask with: it is over
+  // Its state travels: what it left behind is nothing that a group's or our own next start could go on with.
+  if (child.ops().movable) Lifecycle::destroy_actor(child);
   child.asked = true;
   count_sent(core, context);
   post(core, context, parent, *asked);
@@ -195,17 +198,17 @@ void Supervision::escalate(Cell& parent, Cell& child, const std::string& text) {
 }
 
 /// A unit of work is over: so is whoever was there for it.
-void Supervision::end_if_significant(Cell& parent, const Cell& child) {
+bool Supervision::ends_with(const Cell& parent, const Cell& child) {
   const Significant kind = child.policy().significant;
-  if (kind == Significant::no || !child.own_end || parent.parent == nullptr) return;
-  if (parent.phase != Phase::initializing && parent.phase != Phase::running) return;
+  if (kind == Significant::no || !child.own_end || parent.parent == nullptr) return false;
+  if (parent.phase != Phase::initializing && parent.phase != Phase::running) return false;
   if (kind == Significant::all) {
     for (const Cell* other = parent.extras->first_child; other != nullptr; other = other->next_sibling) {
-      if (other != &child && other->policy().significant == Significant::all) return;
+      if (other != &child && other->policy().significant == Significant::all) return false;
     }
   }
   parent.core().logger(parent.full_path()).info("a significant child ended: stopping", {{"child", child.step()}});
-  Lifecycle::order_stop(parent, false, false);
+  return true;
 }
 
 void unlist_child(Cell& parent, Cell& child) noexcept {
@@ -226,7 +229,7 @@ void unlist_child(Cell& parent, Cell& child) noexcept {
 }
 
 void Lifecycle::reap(Cell& parent, Cell& child) {
-  Supervision::end_if_significant(parent, child);
+  const bool parent_ends = Supervision::ends_with(parent, child);
   Core& core = parent.core();
   WorkerContext* const context = context_for(&core);
   Envelope* const eol = child.extras != nullptr ? std::exchange(child.extras->eol, nullptr) : nullptr;
@@ -264,6 +267,8 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     post(core, context, *end.cell, *eol);
   }
   Watches::tell(news);
+  // Last: its stop goes through the list of its children at once, and it is to hear of this end before.
+  if (parent_ends) Lifecycle::order_stop(parent, false, false);
 }
 
 }  // namespace detail

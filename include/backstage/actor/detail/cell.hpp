@@ -258,7 +258,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool in_group = false;               // [parent] is restarted with others
   bool asked = false;                  // [parent] a Verdict is awaited
   bool own_end = false;                // it ended by itself, not by order
-  bool restart_asked = false;          // ended in order, to be begun anew at once
   bool retries = false;                // constant for a place: a message that failed is handled again
   bool lived_out = false;              // its time (live_for) was over
   std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
