@@ -52,8 +52,8 @@ class Feed {
     const backstage::AppsRef all = backstage::apps(cx);
     (co_await all.ready().within(5s)).or_fail();
     // The same Ref as before: a restarted app keeps its place.
-    std::cout << "feed: " << (paused_ ? "paused, " : "") << up.app << " is back and has "
-              << (co_await store_.ask<Count>().within(5s)).value() << " lines\n";
+    if (paused_) std::cout << "feed: paused; ";
+    std::cout << up.app << " is back and has " << (co_await store_.ask<Count>().within(5s)).value() << " lines\n";
     // By name: the cache ends before the store; who pauses stays.
     (co_await all.stop("store").within(5s)).or_fail();
     const auto refused = co_await all.start("cache").within(5s);
