@@ -102,6 +102,11 @@ bool wants_bytes(const http::Request& request) {
 Call::~Call() {
   if (!responder.is_open()) return;
   try {
+    if (begun && route == Route::post) {
+      responder.answer(http::error_response(504, "outcome_unknown",
+                                            "whether this was stored is not known: ask with the same key again"));
+      return;
+    }
     responder.answer(http::unavailable_response(retry_after, "Chronicle is busy or being stopped; try again soon"));
   } catch (...) {
     // Out of memory for the words: the Responder answers 500 by itself.
@@ -118,7 +123,22 @@ backstage::Child<Desk> Desk::spec(std::string_view name, std::shared_ptr<const F
       .stop_within(12s);
 }
 
+void Desk::init(Context& cx) {
+  if (store_) (void)cx.watch_status(store_, cx.self(this));
+}
+
+void Desk::handle(backstage::StatusChanged change) {
+  using backstage::Status;
+  store_is_up_ = change.to != Status::stopped && change.to != Status::starting && change.to != Status::initializing;
+}
+
+std::optional<http::Response> Desk::store_is_down() const {
+  if (store_is_up_) return std::nullopt;
+  return http::unavailable_response(retry_after, "the store is being restarted; try again soon");
+}
+
 Interleaved<void> Desk::handle(Call call, Context& cx) {
+  call.begun = true;
   http::Response response = co_await respond(call.route, std::move(call.request), cx);
   call.responder.answer(std::move(response));
 }
@@ -148,6 +168,7 @@ Task<http::Response> Desk::post(Request request, Context& cx) {
   if (cx.now() < shed_until_) {
     co_return http::unavailable_response(retry_after, "more is offered than can be written; try again soon");
   }
+  if (auto down = store_is_down()) co_return *std::move(down);
   const std::string type = media_type(request);
   const bool is_raw = request.query_value("stream").has_value();
   if (!is_raw) {
@@ -320,6 +341,7 @@ Task<http::Response> Desk::info(Context& cx) {
 }
 
 Task<http::Response> Desk::ready() {
+  if (auto down = store_is_down()) co_return *std::move(down);
   const auto state = co_await store_.ask<GetStoreState>().within(2s);
   if (!state) co_return response_of(verdict_on(state.error()));
   if (state->fault) co_return http::unavailable_response(retry_after, state->fault->text());

@@ -35,6 +35,7 @@ class Call {
   Route route;
   backstage::http::Request request;
   backstage::http::Responder responder;
+  bool begun = false;  // dropped from now on, a POST's outcome is unknown
 };
 [[nodiscard]] std::size_t payload_bytes(const Call& call) noexcept;
 
@@ -47,7 +48,10 @@ class Desk {
   Desk(std::shared_ptr<const Facts> facts, backstage::Ref<Store> store, backstage::Ref<Ingest> ingest)
       : facts_(std::move(facts)), store_(store), ingest_(ingest) {}
 
+  void init(backstage::Context& cx);
   backstage::Interleaved<void> handle(Call call, backstage::Context& cx);
+  /// Of the store: while it is down nobody is kept waiting for it.
+  void handle(backstage::StatusChanged change);
 
   [[nodiscard]] static backstage::Child<Desk> spec(std::string_view name, std::shared_ptr<const Facts> facts,
                                                    backstage::Ref<Store> store, backstage::Ref<Ingest> ingest);
@@ -66,6 +70,7 @@ class Desk {
   backstage::Task<Response> list_streams();
   backstage::Task<Response> list_messages(Request request);
   backstage::Task<Response> info(backstage::Context& cx);
+  [[nodiscard]] std::optional<Response> store_is_down() const;
   backstage::Task<Response> ready();
   backstage::Task<Response> service(backstage::Context& cx);
   [[nodiscard]] static Draft stamped(Draft draft, backstage::Context& cx);
@@ -74,6 +79,7 @@ class Desk {
   backstage::Ref<Store> store_;
   backstage::Ref<Ingest> ingest_;
   std::size_t pages_ = 0;
+  bool store_is_up_ = true;
   backstage::Instant shed_until_;  // the store said full: until then a POST is refused before its body is read
 };
 

@@ -418,7 +418,8 @@ TEST_P(StrategyStorms, L2_L4_L6_leave_every_place_running_or_ended_and_nothing_h
     for (int step = 0; step < 400; ++step) tree.strike();
     if (seed % 3 == 0) {
       // In the middle of everything.
-      EXPECT_TRUE(tree.world.runtime().shutdown().has_value());
+      const bool clean = tree.world.runtime().shutdown().has_value();
+      EXPECT_EQ(clean, tree.world.runtime().still_alive().root.type.empty());
       expect_nothing_left(tree.world, tree.blocks);
     } else {
       tree.calm_down();

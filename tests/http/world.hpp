@@ -20,11 +20,14 @@ class RawClient {
  public:
   RawClient(net::MemoryNetwork& network, const net::Address& to) : network_(network) {
     network.connect(to, backstage::Instant::never(), [this](backstage::Result<std::unique_ptr<net::Stream>> stream) {
+      if (!stream) return;
       stream_ = std::move(*stream);
       read();
     });
     network.pump();
   }
+  /// False: nobody listens there.
+  [[nodiscard]] bool connected() const { return stream_ != nullptr; }
   void send(std::string bytes) {
     stream_->write(std::move(bytes), backstage::Instant::never(), [](const backstage::Result<>&) {});
     network_.pump();
