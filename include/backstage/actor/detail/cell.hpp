@@ -330,13 +330,14 @@ static_assert(sizeof(Cell) == 256, "four cache lines: an actor's fixed price");
 /// A root that runs a Task<T> and gives its outcome to `Finish`, a callable `void(Cell&, Task<T>&)`.
 template <class T, class Finish>
 struct TaskRoot final : Root {
-  TaskRoot(Task<T> t, Finish f) : task(std::move(t)), finish_(std::move(f)) {}
+  TaskRoot(Task<T> t, Finish f) : finish_(std::move(f)), task(std::move(t)) {}
   void finish(Cell& cell) override { finish_(cell, task); }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
   static void operator delete(void* block) noexcept { deallocate_frame(block); }
 
-  Task<T> task;
+  /// Before the task: what it owns (a loop's inbox) outlives the coroutine that refers to it.
   Finish finish_;
+  Task<T> task;
 };
 
 /// Starts a Task as a root of the running cell.
