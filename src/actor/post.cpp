@@ -71,7 +71,9 @@ void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
   if ((cell.gate.load(std::memory_order_acquire) & gate_bit::refusing) != 0) return;
   while (!side.waiting.empty()) {
     const SideBox::Waiting first = side.waiting.front();
-    if (side.queues ? is_full(side, first.weight) : cell.mailbox.depth() >= cell.bound) return;
+    if (side.queues ? is_full(side, first.weight)
+                    : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed))
+      return;
     side.waiting.pop_front();
     count_sent(core, context);
     if (side.queues) {
@@ -163,7 +165,7 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
       if (side->queues) return is_full(*side, weight) ? Admission::full : Admission::admitted;
     }
   }
-  return cell.mailbox.depth() >= cell.bound ? Admission::full : Admission::admitted;
+  return cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed) ? Admission::full : Admission::admitted;
 }
 
 Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
@@ -173,7 +175,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
   SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
   if (side == nullptr) {
-    if (cell.mailbox.depth() >= cell.bound) return Admission::full;
+    if (cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed)) return Admission::full;
     count_sent(core, context);
     if (cell.mailbox.push(&envelope)) core.scheduler->schedule(cell);
     return Admission::admitted;
@@ -183,7 +185,8 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   if (side->generation != generation) return Admission::gone;
   let_in(core, context, cell, *side);
   if (!side->waiting.empty()) return Admission::full;
-  if (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound) return Admission::full;
+  if (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed))
+    return Admission::full;
   count_sent(core, context);
   if (side->queues) {
     enqueue(cell, *side, envelope, weight, nullptr);
@@ -237,12 +240,13 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
   SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
   if (side == nullptr) {
     // Only the bound is in the way.
-    if (system || cell.mailbox.depth() < cell.bound) {
+    if (system || cell.mailbox.depth() < cell.bound.load(std::memory_order_relaxed)) {
       if (cell.mailbox.push(&envelope, position)) core.scheduler->schedule(cell);
       return;
     }
     // A list cannot give up its oldest: such mailboxes have a side box.
-    return drop(core, context, &cell, envelope, cell.drops_newest ? Undelivered::drop_newest : Undelivered::full);
+    return drop(core, context, &cell, envelope,
+                cell.drops_newest.load(std::memory_order_relaxed) ? Undelivered::drop_newest : Undelivered::full);
   }
   const std::size_t weight = envelope.descriptor->weight(envelope);
   std::vector<Envelope*> oldest;
@@ -255,10 +259,13 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
       why = Undelivered::gone;
     } else {
       let_in(core, context, cell, *side);
-      const bool full =
-          !side->waiting.empty() || (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound);
+      const bool full = !side->waiting.empty() ||
+                        (side->queues ? is_full(*side, weight)
+                                      : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed));
       const WhenFull policy =
-          side->queues ? side->kind.when_full() : (cell.drops_newest ? WhenFull::drop_newest : WhenFull::refuse);
+          side->queues
+              ? side->kind.when_full()
+              : (cell.drops_newest.load(std::memory_order_relaxed) ? WhenFull::drop_newest : WhenFull::refuse);
       if (full && !system && policy != WhenFull::drop_oldest) {
         refused = true;
         why = policy == WhenFull::refuse ? Undelivered::full : Undelivered::drop_newest;

@@ -32,7 +32,7 @@ void make_root(Core& core) {
   Cell& root = core.new_cell();
   root.body = make_body<Guardian>(core.memory, core.options.name, FromValues<>{}, &default_policy);
   root.parent = nullptr;
-  root.bound = Mailbox::no_limit;
+  root.bound.store(Mailbox::no_limit, std::memory_order_relaxed);
   root.phase = Phase::starting;
   (void)root.need_extras();
   core.root = &root;

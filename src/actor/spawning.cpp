@@ -53,11 +53,8 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
   cell.place_generation = cell.generation();
   const Mailbox& box = body.policy->mailbox;
   const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
-  // Senders of a place that is taken over read these meanwhile: what stays as it was is not written.
-  const std::uint32_t bound = side ? Mailbox::no_limit : box.count_limit();
-  const bool drops_newest = box.when_full() == WhenFull::drop_newest;
-  if (cell.bound != bound) cell.bound = bound;
-  if (cell.drops_newest != drops_newest) cell.drops_newest = drops_newest;
+  cell.bound.store(side ? Mailbox::no_limit : box.count_limit(), std::memory_order_relaxed);
+  cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
   cell.scheduling_group = parent.scheduling_group;
   cell.quiet = false;
   cell.retries = body.policy->retry_failed != 0;

@@ -235,12 +235,14 @@ class alignas(64) Cell final : public Context, public Runnable {
   EndNotice end_notice{};
   std::atomic<SideBox*> side{nullptr};  // [any] of a mailbox with a lock, or with waiting senders; sticky
   std::uint64_t unnamed_number = 0;
-  Instant began{};                          // when this incarnation was begun, then when its init ended
-  std::uint32_t bound = Mailbox::no_limit;  // [any, constant] messages
+  Instant began{};  // when this incarnation was begun, then when its init ended
+  // [any] how many messages, and what a full list does. Its parent's next incarnation may say it anew (relaxed: whoever
+  // sends meanwhile goes by the one or the other).
+  std::atomic<std::uint32_t> bound{Mailbox::no_limit};
   std::uint32_t incarnation = 0;
   std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
   std::uint32_t last_await = 0;
-  bool drops_newest = false;  // [any, constant] what a full list mailbox does
+  std::atomic<bool> drops_newest{false};
   Phase phase = Phase::vacant;
   std::uint8_t scheduling_group = 0;
   std::atomic<Status> status{Status::stopped};  // [any]

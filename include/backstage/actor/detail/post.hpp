@@ -167,7 +167,7 @@ inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& e
   // acquire: pairs with the release that opened the place; a mismatch in any bit (other generation, refusing,
   // special mailbox) takes the slow side.
   if (cell.gate.load(std::memory_order_acquire) != envelope.generation << gate_bit::bits ||
-      cell.mailbox.depth() >= cell.bound) [[unlikely]] {
+      cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed)) [[unlikely]] {
     post_slowly(core, context, cell, envelope, position);
     return;
   }
