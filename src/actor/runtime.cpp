@@ -152,9 +152,9 @@ Result<> Runtime::shutdown(Duration within) {
     std::size_t told = 0;
     detail::name_the_late(core.still_alive.root, "", told, late);
     if (told > detail::most_late_named) late += "; and " + std::to_string(told - detail::most_late_named) + " more";
-    return Error(Errc::timeout, "everything stopped, but not in order within " + to_string(within) +
-                                    ": these were ended where they waited: " +
-                                    (late.empty() ? "what was left" : late));
+    return Error(Errc::timeout,
+                 "everything stopped, but not in order within " + to_string(within) +
+                     ": these were ended where they waited: " + (late.empty() ? "what was left" : late));
   }
   std::string who;
   for (const StuckActor& stuck : core.stuck) {

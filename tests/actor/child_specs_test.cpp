@@ -33,9 +33,10 @@ TEST(L2, once_cannot_be_restarted) {
     world.spawn(once<Owner>("owner", std::make_unique<int>(7)).restart(Restart::always));
     FAIL() << "accepted";
   } catch (const Need& need) {
-    EXPECT_EQ(need.error().text(),
-              "the spec of 'owner': restart: a child made by once() has one life, since its arguments are moved: leave "
-              "it, or use child()");
+    EXPECT_EQ(
+        need.error().text(),
+        "the spec of 'owner': restart: a child made by once() has one life, since its arguments are moved: leave "
+        "it, or use child()");
   }
 }
 
@@ -129,11 +130,11 @@ TEST(L4, a_time_to_live_ends_the_actor_in_order_and_for_good) {
   Journal journal;
   sim::TestRuntime world;
   const auto above = world.spawn<Part>("above", Plan{.journal = &journal, .build = [&journal](Context& cx) {
-                                         cx.spawn(child<Part>("p", Plan{.journal = &journal})
-                                                      .live_for(5s)
-                                                      .restart(Restart::always)
-                                                      .on_end(Ref<Part>()));
-                                       }});
+                                                       cx.spawn(child<Part>("p", Plan{.journal = &journal})
+                                                                    .live_for(5s)
+                                                                    .restart(Restart::always)
+                                                                    .on_end(Ref<Part>()));
+                                                     }});
   world.advance(4999ms);
   EXPECT_EQ(journal.take(), (Lines{"above init", "p init"}));
   world.advance(1ms);
@@ -175,9 +176,8 @@ struct Work {
     (void)journal.take();
   }
   void tell(std::string_view who, auto message) {
-    unit.send(Do{[name = std::string(who), m = std::move(message)](Context& cx) {
-      cx.child<Part>(name).or_fail().send(m);
-    }});
+    unit.send(Do{
+        [name = std::string(who), m = std::move(message)](Context& cx) { cx.child<Part>(name).or_fail().send(m); }});
     world.advance(1s);
   }
   Journal journal;
@@ -223,7 +223,8 @@ TEST(L4, the_last_of_the_significant_children_ends_the_supervisor) {
 TEST(L2, what_is_queued_at_a_restart_may_be_dropped) {
   Journal journal;
   sim::TestRuntime world;
-  const auto part = world.spawn(child<Part>("p", Plan{.journal = &journal}).on_restart(OnRestart::drop).backoff(1ms, 1ms));
+  const auto part =
+      world.spawn(child<Part>("p", Plan{.journal = &journal}).on_restart(OnRestart::drop).backoff(1ms, 1ms));
   world.run();
   part.send(Break{"boom"});
   part.send(Say{"lost"});

@@ -79,8 +79,7 @@ TEST(L2, a_failed_message_is_handled_again_before_all_others) {
   table.taster.send(Poison{"x", std::make_shared<int>(2)});
   table.taster.send(Say{"next"});
   table.world.advance(1s);
-  EXPECT_EQ(table.journal.take(),
-            (Lines{"tastes x in life 1", "tastes x in life 2", "tastes x in life 3", "next"}));
+  EXPECT_EQ(table.journal.take(), (Lines{"tastes x in life 1", "tastes x in life 2", "tastes x in life 3", "next"}));
   EXPECT_EQ(table.world.runtime().counts().handled, 2U);  // each once, however often it was tried
   EXPECT_EQ(table.world.runtime().counts().in_flight(), 0U);
 }
@@ -90,8 +89,7 @@ TEST(L2, a_message_that_fails_more_often_than_it_is_tried_is_given_up) {
   table.taster.send(Poison{"x", std::make_shared<int>(100)});
   table.taster.send(Say{"next"});
   table.world.advance(1s);
-  EXPECT_EQ(table.journal.take(),
-            (Lines{"tastes x in life 1", "tastes x in life 2", "tastes x in life 3", "next"}));
+  EXPECT_EQ(table.journal.take(), (Lines{"tastes x in life 1", "tastes x in life 2", "tastes x in life 3", "next"}));
 }
 
 TEST(L2, a_message_taken_by_value_is_tried_from_a_copy) {

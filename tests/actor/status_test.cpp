@@ -207,8 +207,7 @@ TEST(L1, a_child_reports_each_change_to_whom_its_spec_names_over_its_restarts) {
   Journal journal;
   const auto above = world.spawn<Overseer>("above", &journal);
   world.run();
-  EXPECT_EQ(journal.take(),
-            (Lines{"/above/part starting>initializing 1", "/above/part initializing>running 1"}));
+  EXPECT_EQ(journal.take(), (Lines{"/above/part starting>initializing 1", "/above/part initializing>running 1"}));
   above.send(Break{"boom"});
   world.run();
   EXPECT_EQ(journal.take(), (Lines{"/above/part running>stopping 1", "/above/part stopping>stopped 1"}));

@@ -27,7 +27,8 @@ struct Children {};
 /// Notes begin and end of its life; its init waits as long as it is told to, or fails.
 class Member {
  public:
-  Member(Journal* journal, Duration init, int* failing_inits) : journal_(journal), init_(init), failing_(failing_inits) {}
+  Member(Journal* journal, Duration init, int* failing_inits)
+      : journal_(journal), init_(init), failing_(failing_inits) {}
   Task<> init(Context& cx) {
     name_ = cx.name();
     if (init_ > Duration::zero()) co_await cx.sleep(init_);
@@ -202,8 +203,7 @@ TEST(L2, another_child_that_fails_while_the_group_restarts_makes_it_restart_once
   }});
   team.world.advance(1s);
   // c fails first. The message that fails a waits in its place, through the first round.
-  EXPECT_EQ(team.journal.take(),
-            (Lines{"-c", "-b", "-a", "+a2", "-a", "+b2", "-b", "+a3", "+b3", "+c2"}));
+  EXPECT_EQ(team.journal.take(), (Lines{"-c", "-b", "-a", "+a2", "-a", "+b2", "-b", "+a3", "+b3", "+c2"}));
   EXPECT_EQ(team.world.ask<Children>(team.boss).value(), 3U);
 }
 
@@ -288,8 +288,7 @@ TEST(L8, the_name_of_a_member_that_rests_with_its_group_is_taken) {
     }
   }});
   team.world.advance(1s);
-  EXPECT_EQ(refused,
-            "'c' below /boss is taken by a living actor: choose another name, or backstage::unnamed");
+  EXPECT_EQ(refused, "'c' below /boss is taken by a living actor: choose another name, or backstage::unnamed");
   EXPECT_EQ(team.world.ask<Children>(team.boss).value(), 3U);
 }
 

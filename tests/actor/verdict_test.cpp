@@ -41,10 +41,14 @@ struct Judge {
     cx.strategy(strategy);
     journal->note("judge " + std::to_string(cx.incarnation()));
     if constexpr (std::is_same_v<Kept, Fixed>) {
-      kept = cx.spawn(child<Kept>("kept").restart(Restart::ask).backoff(10ms, 10ms).at_most(3, per(1min)).on_end(cx.self(this)));
-    } else {
       kept = cx.spawn(
-          child<Kept>("kept", 100).restart(Restart::ask).backoff(10ms, 10ms).at_most(3, per(1min)).on_end(cx.self(this)));
+          child<Kept>("kept").restart(Restart::ask).backoff(10ms, 10ms).at_most(3, per(1min)).on_end(cx.self(this)));
+    } else {
+      kept = cx.spawn(child<Kept>("kept", 100)
+                          .restart(Restart::ask)
+                          .backoff(10ms, 10ms)
+                          .at_most(3, per(1min))
+                          .on_end(cx.self(this)));
     }
   }
   Task<Verdict> handle(Eol<Kept> end, Context& cx) {
@@ -128,7 +132,8 @@ TEST(L2, a_verdict_to_escalate_fails_the_supervisor_with_the_childs_error) {
                                  [](const std::string& line) { return line.starts_with("/judge failed 1"); });
   ASSERT_NE(told, watch.lines.end());
   EXPECT_TRUE(told->starts_with("/judge failed 1: child 'kept' ("));
-  EXPECT_TRUE(told->ends_with("::Counter) ended, and its supervisor escalates: std::runtime_error: boom (in life::Break)"))
+  EXPECT_TRUE(
+      told->ends_with("::Counter) ended, and its supervisor escalates: std::runtime_error: boom (in life::Break)"))
       << *told;
   EXPECT_EQ(court.journal.take(),
             (Lines{"eol 1 asks std::runtime_error: boom (in life::Break) count 101", "judge 2"}));

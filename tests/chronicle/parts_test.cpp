@@ -26,10 +26,11 @@ class Parts : public testing::TestWithParam<std::uint64_t> {
     app.settle();
   }
   void post(const std::string& key) {
-    Post post{key, std::make_unique<backstage_test::RawClient>(app.network(), backstage::net::Address{"127.0.0.1", 80})};
+    Post post{key,
+              std::make_unique<backstage_test::RawClient>(app.network(), backstage::net::Address{"127.0.0.1", 80})};
     if (!post.client->connected()) return;  // the api is being restarted
-    post.client->send(AppWorld::wire("POST", "/api/messages?stream=a", "payload of " + key, "Idempotency-Key: " + key +
-                                                                                             "\r\n"));
+    post.client->send(
+        AppWorld::wire("POST", "/api/messages?stream=a", "payload of " + key, "Idempotency-Key: " + key + "\r\n"));
     under_way.push_back(std::move(post));
   }
   void collect() {

@@ -70,9 +70,9 @@ template <class A, class P>
 Envelope* make_eol(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation, Result<> result) {
   try {
     std::unique_ptr<A> state = take_state<A>(child);
-    auto* const block =
-        build<PlainEnvelope<Eol<A>>>(core, context, system_descriptor<P, Eol<A>>, generation,
-                                     Eol<A>{child.step(), std::move(result), std::move(state), child.incarnation, false});
+    auto* const block = build<PlainEnvelope<Eol<A>>>(
+        core, context, system_descriptor<P, Eol<A>>, generation,
+        Eol<A>{child.step(), std::move(result), std::move(state), child.incarnation, false});
     return &block->head;
   } catch (...) {
     return nullptr;
@@ -112,8 +112,7 @@ inline constexpr MessageDescriptor asked_descriptor{.handle = &handle_asked<A, P
 
 /// Asks P what is to become of a child that has ended. In the supervisor's turn.
 template <class A, class P>
-Envelope* make_asked(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation,
-                     Result<> result) {
+Envelope* make_asked(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation, Result<> result) {
   try {
     auto* const block = build<AskedEol<A>>(
         core, context, asked_descriptor<A, P>, generation, VerdictPort{&child, child.generation(), child.incarnation},

@@ -29,10 +29,9 @@ Ref<A> Context::spawn(std::string_view name, X&&... arguments) {
       "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
   detail::Cell& me = cell();
   detail::check_name(name);
-  detail::Body* const body =
-      detail::make_body<A>(detail::pool_of(me), name,
-                           detail::FromValues<std::decay_t<X>...>{{std::forward<X>(arguments)...}},
-                           &detail::default_policy);
+  detail::Body* const body = detail::make_body<A>(
+      detail::pool_of(me), name, detail::FromValues<std::decay_t<X>...>{{std::forward<X>(arguments)...}},
+      &detail::default_policy);
   detail::Cell& started = detail::start_child(me, *body, {});
   return detail::RefAccess::make<A>(&started, started.place_generation);
 }

@@ -4,7 +4,7 @@
 //     launcher.add<Cache>("cache").depends_on("store", Follow::restart);  // begins anew with it
 //     launcher.add<Feed>("feed").depends_on("store", Follow::pause);      // handle(DependencyDown), handle(DependencyUp)
 //
-// See docs/adr/0016-follow-policies.md. Stability: settling (v0).
+// See docs/adr/0015-follow-policies.md. Stability: settling (v0).
 #pragma once
 
 #include <cstdint>

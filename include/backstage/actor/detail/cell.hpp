@@ -267,7 +267,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   std::uint16_t ready = 0;             // awaiters that wait for the turn
   Ruling ruling = Ruling::none;        // [parent] of this incarnation's end
   bool cut_short = false;              // its stop deadline passed
-  std::atomic<std::uint32_t> notices_seen{0};  // [parent] writes: until it equals end_notice.posted the end is the parent's
+  std::atomic<std::uint32_t> notices_seen{
+      0};  // [parent] writes: until it equals end_notice.posted the end is the parent's
 
   // ---- read by others while this actor waits (cycles, reports of timeouts)
   std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
@@ -275,7 +276,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   std::atomic<std::uint32_t> waits_number{0};      // [any]
   std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
   std::atomic<std::uint64_t> handled{0};           // [any]
-
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {

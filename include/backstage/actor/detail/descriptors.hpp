@@ -162,12 +162,15 @@ Handled handle_plain(Cell& cell, Envelope& envelope) {
       return dispatch<A, M>(cell, whole.message, NoAnswer{});
     } catch (...) {
       if (cell.retries) {
-        keep_for_retry(cell, [](CoreFace& core, WorkerContext* context, Envelope& failed) {
-          auto& it = reinterpret_cast<PlainEnvelope<M>&>(failed);
-          return &build<PlainEnvelope<M>>(core, context, *failed.descriptor, failed.generation,
-                                          std::move(it.message))
-                      ->head;
-        }, envelope);
+        keep_for_retry(
+            cell,
+            [](CoreFace& core, WorkerContext* context, Envelope& failed) {
+              auto& it = reinterpret_cast<PlainEnvelope<M>&>(failed);
+              return &build<PlainEnvelope<M>>(core, context, *failed.descriptor, failed.generation,
+                                              std::move(it.message))
+                          ->head;
+            },
+            envelope);
       }
       throw;
     }
