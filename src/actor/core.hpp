@@ -97,6 +97,7 @@ struct Extras {
   bool eol_told = false;          // a Verdict ended it: no second Eol
   bool uncharged = false;         // this failure is not counted
   Verdict::State given_state{nullptr, [](void*) noexcept {}};
+  std::optional<Verdict> verdict;  // given, and not yet followed
   StartNotice start_notice;
 
   // a message that is to be handled again

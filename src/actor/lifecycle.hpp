@@ -83,6 +83,7 @@ struct Supervision {
   /// Of the group, what was waited for: nothing any more.
   static void no_longer_awaited(Cell& parent, const Cell& child) noexcept;
   static void child_started(LaneNode& node, Cell* parent);
+  static void verdict_given(LaneNode& node, Cell* parent);
 };
 
 /// Messages that are handled again after they made their actor fail (retries.cpp).

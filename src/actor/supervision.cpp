@@ -94,8 +94,25 @@ void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
   Cell& child = *port.child;
   // The generation first: if it is still the child's, the place is ours and the rest may be read.
   if (child.generation() != port.generation || !child.asked || child.incarnation != port.incarnation) return;
-  child.asked = false;
+  // It may make the supervisor fail, which ends all that it is handling: so not within the handler that gave it, but
+  // between two messages. The child's own notice is free: it has told its end, and has not begun anew.
+  child.extras->verdict.emplace(std::move(verdict));
+  StartNotice& notice = child.extras->start_notice;
+  notice.run = &Supervision::verdict_given;
+  notice.generation = supervisor.generation();
+  notice.child = &child;
+  supervisor.post_lane(notice);
+}
+
+void Supervision::verdict_given(LaneNode& node, Cell* parent) {
+  Cell& child = *static_cast<StartNotice&>(node).child;
   Extras& extras = *child.extras;
+  if (parent == nullptr || !extras.verdict) return;
+  Verdict verdict = std::move(*extras.verdict);
+  extras.verdict.reset();
+  // Stopped meanwhile, by its group or with its supervisor.
+  if (!std::exchange(child.asked, false)) return;
+  Cell& supervisor = *parent;
   switch (verdict.kind()) {
     case Verdict::Kind::stop:
       child.own_end = true;

@@ -192,6 +192,31 @@ TEST(L2, a_state_that_travels_with_its_eol_is_not_gone_on_with_when_the_group_be
   EXPECT_EQ(world.ask<Lives>(asked).value(), "whole, and too long to be moved as a short text is");
 }
 
+/// Told to stop, it drains: and among what it drains is the end that it is to decide about.
+struct Drains {
+  void init(Context& cx) {
+    cx.spawn(child<Movable>("asked", std::string("x")).restart(Restart::ask).on_end(cx.self(this)));
+  }
+  Verdict handle(Eol<Movable>) { return Verdict::escalate(); }
+  Task<> handle(Nap nap, Context& cx) {
+    cx.child<Movable>("asked").value().send(Break{"boom"});
+    co_await cx.sleep(nap.d);
+  }
+};
+
+TEST(L2, a_verdict_to_escalate_that_is_given_while_draining_ends_the_supervisor_after_its_handler) {
+  sim::TestRuntime world;
+  Watch watch(world.runtime());
+  const auto blocks = world.runtime().memory().live_blocks;
+  const auto drains = world.spawn<Drains>("drains");
+  drains.send(Nap{1s});
+  world.run();
+  world.runtime().stop(drains);
+  world.advance(2s);
+  EXPECT_EQ(watch.count("/drains ended failed"), 1U);
+  expect_nothing_left(world, blocks);
+}
+
 struct Start {
   using reply = std::string;
 };
