@@ -14,7 +14,10 @@ void set_child_order(Cell& me, std::shared_ptr<const ChildOrder> order) {
   me.need_extras().child_order = std::move(order);
 }
 
-void keep_child(Cell& child) noexcept { child.signal_command(signal::keep); }
+void keep_child(Cell& child) {
+  child.parent->extras->held.push_back(&child);
+  child.signal_command(signal::keep);
+}
 
 void close_kept_child(Cell& child) noexcept {
   if (!std::exchange(child.quiet, false)) return;

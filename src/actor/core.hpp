@@ -88,6 +88,7 @@ struct Extras {
   bool ticked = false;          // the last was a tick: a message that waits comes next
 
   // supervising
+  std::vector<Cell*> held;  // children that keep_child() was called for, and that have not ended yet
   std::unique_ptr<Supervising> supervising;
 
   // as a child [parent, while it holds the notice]

@@ -27,9 +27,10 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     Supervision::continue_group(*parent);
   } else if (child.phase == Phase::kept) {
     Supervision::no_longer_awaited(*parent, child);
-    // Nobody but a group or our own end keeps a place: it was restarted by order.
+    // Nobody but a group, our own end, or keep_child() keeps a place: else it was restarted by order.
+    const bool held = std::erase(parent->extras->held, &child) != 0;
     const bool begin_anew =
-        !child.in_group && (parent->phase == Phase::initializing || parent->phase == Phase::running);
+        !held && !child.in_group && (parent->phase == Phase::initializing || parent->phase == Phase::running);
     child.quiet = !begin_anew;
     child.notices_seen.store(notice, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
@@ -246,6 +247,7 @@ void unlist_child(Cell& parent, Cell& child) noexcept {
 }
 
 void Lifecycle::reap(Cell& parent, Cell& child) {
+  std::erase(parent.extras->held, &child);
   const bool parent_ends = Supervision::ends_with(parent, child);
   Core& core = parent.core();
   WorkerContext* const context = context_for(&core);

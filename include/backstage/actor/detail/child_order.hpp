@@ -34,7 +34,7 @@ struct ChildOrder {
 
 void set_child_order(Cell& me, std::shared_ptr<const ChildOrder> order);
 /// Ends a living child in order, without draining: what is queued waits in its place.
-void keep_child(Cell& child) noexcept;
+void keep_child(Cell& child);
 /// The place of a child that was kept is over for good.
 void close_kept_child(Cell& child) noexcept;
 
