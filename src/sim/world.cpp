@@ -1,6 +1,8 @@
 #include "backstage/sim/world.hpp"
 
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "director.hpp"
 
@@ -80,7 +82,16 @@ void World::run_for(Duration d) {
 }
 
 void World::end() {
+  if (std::exchange(ended_, true)) return;
   heal();
+  backstage::detail::Core& core = runtime_->core();
+  core.root->signal_command(backstage::detail::signal::stop);
+  try {
+    run();
+  } catch (const std::runtime_error&) {
+    // Somebody goes round and round, and at this instant no deadline passes: ended where it waits.
+    core.root->signal_command(backstage::detail::signal::kill);
+  }
   (void)runtime_->shutdown();
 }
 

@@ -157,7 +157,22 @@ TEST(W3, an_endless_exchange_is_an_error_and_not_a_hang) {
   const auto endless = world.spawn<Endless>("endless");
   endless.send(Go{});
   EXPECT_THROW(world.run(), std::runtime_error);
-  world.runtime().kill(endless);
+}
+
+struct Restless {
+  Task<> init(Context& cx) {
+    for (;;) co_await cx.yield();
+  }
+};
+
+TEST(W3, a_world_with_somebody_who_never_rests_ends_all_the_same) {
+  sim::WorldOptions options;
+  options.most_turns = 5'000;
+  sim::World world(1, std::move(options));
+  (void)world.spawn<Restless>("restless");
+  EXPECT_THROW(world.run(), std::runtime_error);
+  world.end();
+  EXPECT_EQ(world.runtime().actors(), 1U);
 }
 
 TEST(W3, the_diary_tells_the_last_decisions_in_words) {
@@ -165,7 +180,7 @@ TEST(W3, the_diary_tells_the_last_decisions_in_words) {
   (void)world.ask<Draw>(world.spawn<Gambler>("one"));
   const std::string diary = world.diary();
   EXPECT_NE(diary.find("/one is next of"), std::string::npos) << diary;
-  EXPECT_NE(diary.find("/one handled "), std::string::npos) << diary;
+  EXPECT_NE(diary.find("/one takes "), std::string::npos) << diary;
   EXPECT_NE(diary.find("/one drew "), std::string::npos) << diary;
 }
 

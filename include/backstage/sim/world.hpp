@@ -145,7 +145,8 @@ class World {
       run_for((next < deadline ? std::max(next, now()) : deadline) - now());
     }
   }
-  /// Ends all actors, as Runtime::shutdown does; afterwards nothing happens here any more. The destructor does the same.
+  /// Ends all actors, as Runtime::shutdown does, at this instant: what would take time is ended where it waits. Afterwards
+  /// nothing happens here any more. The destructor does the same.
   void end();
 
   // ---- faults
@@ -187,6 +188,7 @@ class World {
   std::shared_ptr<Director> director_;
   std::shared_ptr<Environment> environment_;
   std::unique_ptr<Runtime> runtime_;
+  bool ended_ = false;
 };
 
 }  // namespace sim
