@@ -217,6 +217,10 @@ void Director::maybe_hit() {
 
 bool Director::strikes(std::string_view point) noexcept {
   if (faults_.point_every == 0) return false;
+  Cell* const cell = backstage::detail::current_cell();
+  const std::uint32_t who = cell != nullptr ? number_of(*cell) : fresh;
+  // The root has no hook of its own, and nobody above it to mend it.
+  if (cell != nullptr && (cell->parent == nullptr || (faults_.among && !faults_.among(names_[who])))) return false;
   auto found = points_.find(point);
   if (found == points_.end()) {
     found = points_.emplace(std::string(point), Random(split_by_name(seed_, "point " + std::string(point)))).first;
@@ -226,7 +230,7 @@ bool Director::strikes(std::string_view point) noexcept {
       ChoiceKind::point, 2, [this, &random] { return random.below(faults_.point_every) == 0 ? 1U : 0U; });
   if (drawn == 0) return false;
   ++injected_;
-  write(Entry::What::point, current_, 0, 0, own(point));
+  write(Entry::What::point, who, 0, 0, own(point));
   return true;
 }
 

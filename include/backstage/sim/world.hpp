@@ -57,10 +57,12 @@ inline constexpr std::size_t policies = 6;
 struct Faults {
   std::uint32_t fail_every =
       0;  ///< any actor fails, between two messages or at what it awaits, in handlers and hooks
-  std::uint32_t kill_every = 0;   ///< any actor is killed
-  std::uint32_t stop_every = 0;   ///< any actor is told to stop
-  std::uint32_t point_every = 0;  ///< one in so many calls of maybe_fault strikes
-  std::uint32_t late_every = 0;   ///< one in so many timers is late, with whatever is due meanwhile
+  std::uint32_t kill_every = 0;  ///< any actor is killed
+  std::uint32_t stop_every = 0;  ///< any actor is told to stop
+  /// One in so many calls of maybe_fault strikes. The runtime's own are "actor.constructor", "actor.init",
+  /// "actor.event_loop" and "actor.terminating": the hook fails before its first line.
+  std::uint32_t point_every = 0;
+  std::uint32_t late_every = 0;  ///< one in so many timers is late, with whatever is due meanwhile
   Duration late_up_to{0};
   std::uint32_t jump_every = 0;  ///< the calendar clock jumps, either way
   Duration jump_up_to{0};
