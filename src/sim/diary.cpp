@@ -30,6 +30,8 @@ std::string in_words(const Entry& entry, const std::string& who) {
     case What::fault: return "FAULT: " + who + " is " + std::string(entry.text);
     case What::point: return "FAULT: at " + std::string(entry.text) + " (" + who + ")";
     case What::heal: return "no more faults";
+    case What::job:
+      return "blocking job " + std::to_string(entry.a + 1) + " of " + std::to_string(entry.b) + " is run";
     case What::broken: return "BROKEN: " + std::string(entry.text);
   }
   return {};

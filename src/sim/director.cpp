@@ -30,6 +30,7 @@ Director::Director(std::uint64_t seed, WorldOptions options, std::shared_ptr<Man
       chooser_(options.replay),
       fault_random_(split_by_name(seed, "faults")),
       timing_random_(split_by_name(seed, "timing")),
+      job_random_(split_by_name(seed, "jobs")),
       outside_random_(split_by_name(seed, "outside")),
       hash_(split_by_name(seed, "hash")),
       diary_(options.diary_lines) {
@@ -129,6 +130,35 @@ void Director::ended(backstage::detail::Runnable& ran) noexcept {
     write(Entry::What::ended, current_, cell.incarnation, 0, phase_names[static_cast<std::size_t>(cell.phase)]);
   }
   maybe_hit();
+  maybe_run_a_job();
+}
+
+// -------------------------------------------------------------------------------------------- blocking jobs
+
+void Director::run_job(std::uint32_t index, std::size_t of) {
+  write(Entry::What::job, fresh, index, of, {});
+  // A thread of the pool has no turn.
+  backstage::detail::Turn* const turn = std::exchange(backstage::detail::this_turn, nullptr);
+  (void)pool_->run_one(index);
+  backstage::detail::this_turn = turn;
+}
+
+void Director::maybe_run_a_job() {
+  const std::size_t waiting = pool_ != nullptr ? pool_->queued() : 0;
+  if (waiting == 0) return;
+  const std::uint32_t drawn = chooser_.choose(
+      ChoiceKind::job, static_cast<std::uint32_t>(waiting + 1),
+      [this, waiting]() -> std::uint64_t { return job_random_.below(4) != 0 ? 0 : 1 + job_random_.below(waiting); });
+  if (drawn != 0) run_job(drawn - 1, waiting);
+}
+
+bool Director::run_a_job() {
+  const std::size_t waiting = pool_->queued();
+  if (waiting == 0) return false;
+  run_job(chooser_.choose(ChoiceKind::job, static_cast<std::uint32_t>(waiting),
+                          [this, waiting] { return job_random_.below(waiting); }),
+          waiting);
+  return true;
 }
 
 // ------------------------------------------------------------------------------------------------ chance

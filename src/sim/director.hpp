@@ -72,6 +72,10 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   void unreachable(std::string_view name) noexcept override;
 
   // ---- for the World
+  /// Whose jobs are to be run in a drawn order. Outlives this, or is not run any more.
+  void take_over(BlockingPool& pool) noexcept { pool_ = &pool; }
+  /// Nobody is ready: runs one of the jobs that wait. False: none does.
+  bool run_a_job();
   /// By how much the timer that is due next is late.
   [[nodiscard]] Duration lateness();
   void time_passed(Instant to);
@@ -108,6 +112,8 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   [[nodiscard]] std::string_view own(std::string_view text);
   [[nodiscard]] std::uint32_t draw_hit();
   void maybe_hit();
+  void maybe_run_a_job();
+  void run_job(std::uint32_t index, std::size_t of);
 
   const std::uint64_t seed_;
   std::shared_ptr<ManualClock> clock_;
@@ -115,6 +121,7 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   Chooser chooser_;
   Random fault_random_;
   Random timing_random_;
+  Random job_random_;
   Random outside_random_;
   std::unordered_map<const Cell*, std::uint32_t> numbers_;  // looked up only, never walked
   std::vector<Known> known_;
@@ -124,6 +131,7 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   std::map<std::string, Random, std::less<>> points_;
   std::vector<std::uint32_t> ready_;
   std::uint32_t current_ = 0;
+  BlockingPool* pool_ = nullptr;
 
   Faults faults_;
   std::uint64_t injected_ = 0;

@@ -21,7 +21,7 @@ namespace {
 void add_seen(std::vector<std::pair<std::string, std::uint64_t>>& sum,
               const std::vector<std::pair<std::string, std::uint64_t>>& more) {
   for (const auto& [name, times] : more) {
-    auto found = std::find_if(sum.begin(), sum.end(), [&name = name](const auto& one) { return one.first == name; });
+    auto found = std::find_if(sum.begin(), sum.end(), [&key = name](const auto& one) { return one.first == key; });
     if (found == sum.end()) found = sum.emplace(sum.end(), name, 0);
     found->second += times;
   }

@@ -41,6 +41,7 @@ World::World(std::uint64_t seed, WorldOptions options)
   if (open_doors) open_doors(*environment_);
   runtime_options.environment = environment_;
   runtime_ = std::make_unique<Runtime>(std::move(runtime_options));
+  director_->take_over(*runtime_->core().blocking);
   run();
 }
 
@@ -56,7 +57,7 @@ std::size_t World::run() {
       throw std::runtime_error("still busy after " + std::to_string(turns) +
                                " turns at one instant: an endless exchange of messages?");
     }
-    if (core.blocking->run_all() == 0 && core.scheduler->next_timer() > now()) return turns;
+    if (!director_->run_a_job() && core.scheduler->next_timer() > now()) return turns;
   }
 }
 

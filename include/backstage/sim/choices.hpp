@@ -22,9 +22,10 @@ enum class ChoiceKind : std::uint8_t {
   bound,   ///< after how many messages its turn ends; 0: the usual
   fault,   ///< what befalls whom after a turn; 0: nothing
   point,   ///< whether a fault point strikes
-  timing,  ///< how late timers are, and jumps of the calendar clock
+  timing,  ///< how late a timer is
+  job,     ///< which job of the blocking pool is run after a turn, counted from 1; 0: none before everybody rests
 };
-inline constexpr std::size_t choice_kinds = 5;
+inline constexpr std::size_t choice_kinds = 6;
 
 struct Choices {
   std::array<std::vector<std::uint32_t>, choice_kinds> made;
