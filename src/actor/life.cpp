@@ -97,6 +97,7 @@ void Lifecycle::begin(Cell& cell) {
   }
   cell.set_status(Status::initializing);
   try {
+    maybe_fault(cell, "actor.init");
     if (cell.ops().init(cell) == Handled::suspended) arm_stop_timer(cell, cell.policy().start_within);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::init, "init");
@@ -107,6 +108,7 @@ void Lifecycle::make_actor(Cell& cell) {
   const bool goes_on = cell.extras != nullptr && std::exchange(cell.extras->keep_state, false);
   if (goes_on && cell.constructed) return;
   destroy_actor(cell);
+  maybe_fault(cell, "actor.constructor");
   if (cell.extras != nullptr && cell.extras->given_state != nullptr) {
     const Verdict::State state = std::move(cell.extras->given_state);
     cell.ops().revive(cell, state.get());
@@ -114,6 +116,10 @@ void Lifecycle::make_actor(Cell& cell) {
     cell.ops().construct(cell);
   }
   cell.constructed = true;
+}
+
+void Lifecycle::maybe_fault(const Cell& cell, std::string_view point) {
+  if (cell.core().environment->maybe_fault(point)) throw Need::fail(Error("a fault of the simulated world"));
 }
 
 /// live_for is over.
@@ -164,6 +170,7 @@ void Lifecycle::after_init(Cell& cell) {
   // Also when it is to stop at once: only its loop can handle what is queued.
   if (cell.ops().has_loop && !(cell.stop_ordered && cell.policy().on_stop == OnStop::drop)) {
     try {
+      maybe_fault(cell, "actor.event_loop");
       (void)cell.ops().loop(cell);
     } catch (...) {
       fail_by_exception(cell, Failure::Stage::loop, "event_loop");

@@ -51,6 +51,8 @@ struct Lifecycle {
   static void first_start(Cell& cell);
   /// The object in the place is gone, or goes on living in the next incarnation.
   static void make_actor(Cell& cell);
+  /// Throws when a simulated world wants the hook that comes next to fail. Never in the real world.
+  static void maybe_fault(const Cell& cell, std::string_view point);
   static void end_of_time(Cell& cell);
   static void arm_stop_timer(Cell& cell, Duration within);
   static void disarm_stop_timer(Cell& cell) noexcept;

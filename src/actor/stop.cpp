@@ -198,6 +198,7 @@ void Lifecycle::begin_terminating(Cell& cell) {
   // Kept with the cell: a coroutine of the hook holds a reference to it.
   cell.need_extras().why = outcome(cell);
   try {
+    maybe_fault(cell, "actor.terminating");
     (void)cell.ops().terminating(cell, *cell.extras->why);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::terminating, "terminating");

@@ -42,6 +42,24 @@ std::size_t BlockingPool::run_all() {
   }
 }
 
+std::size_t BlockingPool::queued() const {
+  const std::lock_guard lock(mutex_);
+  return jobs_.size();
+}
+
+bool BlockingPool::run_one(std::size_t index) {
+  MoveFunction<void()> job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (index >= jobs_.size()) return false;
+    const auto at = jobs_.begin() + static_cast<std::ptrdiff_t>(index);
+    job = std::move(*at);
+    jobs_.erase(at);
+  }
+  job();
+  return true;
+}
+
 std::size_t BlockingPool::running() const {
   const std::lock_guard lock(mutex_);
   return running_;

@@ -22,6 +22,7 @@ constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps 
 Worker::Worker(Scheduler& scheduler, unsigned id)
     : scheduler_(scheduler),
       id_(id),
+      most_messages_(scheduler.options_.turn_messages),
       random_(scheduler.environment().chance().next()),
       timers_(scheduler.environment().clock().now()) {
   turn_.pool = &scheduler.pool_;
@@ -97,11 +98,14 @@ bool Worker::after_message() noexcept {
   progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (until_clock_ <= 1) {
     read_clock();
+    if (scheduler_.scheduling_ != nullptr) [[unlikely]] {
+      scheduler_.scheduling_->handled(*running_, noted_message());
+    }
     if (now_ - turn_began_ >= scheduler_.options_.turn_time) return true;
   } else {
     --until_clock_;
   }
-  if (++messages_ >= scheduler_.options_.turn_messages) return true;
+  if (++messages_ >= most_messages_) return true;
   return scheduler_.inject_.size_hint() != 0;
 }
 
@@ -112,7 +116,10 @@ void Worker::read_clock() noexcept {
   stride_ = now_ - before > slow_stride ? 1 : std::min(stride_ * 2, longest_stride);
   until_clock_ = stride_;
   if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
-  if (scheduler_.is_manual()) return;
+  if (scheduler_.is_manual()) {
+    if (scheduler_.scheduling_ != nullptr) until_clock_ = 1;  // who decides is told of each message
+    return;
+  }
   scheduler_.expire_due(now_);
   share_if_late();
 }
@@ -138,7 +145,11 @@ void Worker::share_if_late() noexcept {
 // ---------------------------------------------------------------------------------------------- Scheduler
 
 Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run)
-    : environment_(environment), pool_(pool), options_(options), run_(run) {
+    : environment_(environment),
+      pool_(pool),
+      options_(options),
+      run_(run),
+      scheduling_(options.threads == 0 && environment.has<Scheduling>() ? &environment.door<Scheduling>() : nullptr) {
   const unsigned count = std::max(1U, options_.threads);
   for (unsigned id = 0; id < count; ++id) workers_.push_back(std::make_unique<Worker>(*this, id));
 }
@@ -221,6 +232,10 @@ bool Scheduler::is_inside(unsigned id) const noexcept {
 }
 
 void Scheduler::run_leftovers() noexcept {
+  if (scheduling_ != nullptr) {
+    (void)run_chosen(SIZE_MAX);
+    return;
+  }
   // The threads are joined, so this one may be any of the workers. What is run may schedule more, here.
   Worker& worker = *workers_.front();
   const TurnScope scope(worker.turn_);
@@ -456,6 +471,7 @@ void Scheduler::watch() {
 // ------------------------------------------------------------------------------------------------- manual
 
 std::size_t Scheduler::run_ready(std::size_t most) {
+  if (scheduling_ != nullptr) return run_chosen(most);
   Worker& worker = *workers_.front();
   const TurnScope scope(worker.turn_);
   std::size_t turns = 0;
@@ -465,6 +481,28 @@ std::size_t Scheduler::run_ready(std::size_t most) {
     if (found == nullptr) break;
     worker.run(found);
     ++turns;
+  }
+  return turns;
+}
+
+std::size_t Scheduler::run_chosen(std::size_t most) {
+  Worker& worker = *workers_.front();
+  const TurnScope scope(worker.turn_);
+  std::size_t turns = 0;
+  worker.fresh_now();
+  for (; turns < most; ++turns) {
+    // In the order scheduled: the slot holds the newest, what it displaced went to the queue.
+    while (Runnable* const work = worker.queue_.pop()) ready_.push_back(work);
+    if (Runnable* const work = worker.slot_.exchange(nullptr, std::memory_order_acq_rel)) ready_.push_back(work);
+    while (Runnable* const work = inject_.pop()) ready_.push_back(work);
+    if (ready_.empty()) break;
+    const auto at = static_cast<std::ptrdiff_t>(scheduling_->choose(ready_) % ready_.size());
+    Runnable* const chosen = ready_[static_cast<std::size_t>(at)];
+    ready_.erase(ready_.begin() + at);
+    worker.most_messages_ = std::max(1U, scheduling_->bound(options_.turn_messages));
+    worker.running_ = chosen;
+    worker.run(chosen);
+    scheduling_->ended(*chosen);
   }
   return turns;
 }

@@ -28,6 +28,9 @@ class BlockingPool {
   bool submit(MoveFunction<void()> job);
   /// Manual mode: runs what is queued on this thread. Returns how many jobs that were.
   std::size_t run_all();
+  /// Manual mode: jobs that wait, and one of them, counted from the oldest, run on this thread. False: there is none such.
+  [[nodiscard]] std::size_t queued() const;
+  bool run_one(std::size_t index);
   [[nodiscard]] std::size_t running() const;
   /// Takes no more jobs and forgets the threads (they may be stuck; the pool is then leaked).
   void abandon() noexcept;

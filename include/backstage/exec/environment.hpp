@@ -13,6 +13,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
+#include <type_traits>
 #include <typeindex>
 #include <typeinfo>
 #include <unordered_map>
@@ -20,6 +22,7 @@
 
 #include "backstage/base/result.hpp"
 #include "backstage/base/time.hpp"
+#include "backstage/exec/rehearsal.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -50,6 +53,7 @@ class Environment {
   /// Opens (or replaces) the door of type Door. Before the Runtime starts.
   template <class Door>
   void open(std::shared_ptr<Door> door) {
+    if constexpr (std::is_same_v<Door, Rehearsal>) rehearsal_ = door.get();
     doors_[typeid(Door)] = std::move(door);
   }
   template <class Door>
@@ -64,12 +68,29 @@ class Environment {
     return *static_cast<Door*>(found->second.get());
   }
 
+  // ---- for code that wants to be tried hard: no-ops outside a simulated world (rehearsal.hpp)
+  /// Whether the fault of that name shall happen here and now: `if (environment.maybe_fault("store.append")) ...`.
+  /// Never outside a simulated world.
+  [[nodiscard]] bool maybe_fault(std::string_view point) const noexcept {
+    return rehearsal_ != nullptr && rehearsal_->strikes(point);
+  }
+  void always(bool holds, std::string_view name) const noexcept {
+    if (rehearsal_ != nullptr) rehearsal_->always(holds, name);
+  }
+  void sometimes(bool happens, std::string_view name) const noexcept {
+    if (rehearsal_ != nullptr) rehearsal_->sometimes(happens, name);
+  }
+  void unreachable(std::string_view name) const noexcept {
+    if (rehearsal_ != nullptr) rehearsal_->unreachable(name);
+  }
+
  private:
   [[noreturn]] static void throw_no_door(const char* type);
 
   std::shared_ptr<Clock> clock_;
   std::shared_ptr<Chance> chance_;
   std::unordered_map<std::type_index, std::shared_ptr<void>> doors_;
+  Rehearsal* rehearsal_ = nullptr;  // the door of that type: asked for often
 };
 
 /// The real world's clock and chance; no door is open yet.

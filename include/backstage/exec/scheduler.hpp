@@ -11,7 +11,8 @@
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
 //       costs the waker 15 us on a small virtual machine, and shared work is slower than local work.
 //
-// Manual mode (threads = 0): no thread at all; whoever owns the scheduler calls run_ready() and expire_timers().
+// Manual mode (threads = 0): no thread at all; whoever owns the scheduler calls run_ready() and expire_timers(). Whoever
+// opened the door Scheduling then says what is run next.
 // Threads: schedule(), arm() and cancel() from any thread.
 // Stability: internal.
 #pragma once
@@ -31,6 +32,7 @@
 #include "backstage/exec/detail/run_queue.hpp"
 #include "backstage/exec/detail/turn.hpp"
 #include "backstage/exec/environment.hpp"
+#include "backstage/exec/scheduling.hpp"
 #include "backstage/exec/slab.hpp"
 #include "backstage/exec/timer_wheel.hpp"
 
@@ -116,6 +118,8 @@ class alignas(kApart) Worker {
   unsigned streak_ = 0;
   unsigned alternate_ = 0;
   unsigned messages_ = 0;
+  unsigned most_messages_;  // of a turn
+  Runnable* running_ = nullptr;
   unsigned until_clock_ = 1;
   unsigned stride_ = 1;
   Instant now_{};
@@ -192,6 +196,7 @@ class Scheduler {
  private:
   friend class Worker;
 
+  std::size_t run_chosen(std::size_t most);
   void work(Worker& worker) noexcept;
   void tell_to_stop() noexcept;
   Runnable* steal(Worker& thief) noexcept;
@@ -207,6 +212,8 @@ class Scheduler {
   SlabPool& pool_;
   const SchedulerOptions options_;
   const Run run_;
+  Scheduling* const scheduling_;  // manual mode, if somebody opened that door
+  std::vector<Runnable*> ready_;  // with it: in the order scheduled
   std::vector<std::unique_ptr<Worker>> workers_;
   InjectQueue<Runnable> inject_;
   EventCount<> parking_;
