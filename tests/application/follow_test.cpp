@@ -141,4 +141,41 @@ TEST(AppsFollow, L1_whoever_watches_is_told_how_things_stand_and_of_each_change)
   EXPECT_EQ(diary.take_untimed(), (Lines{"store stopping", "store stopped"}));
 }
 
+struct Hit {};
+struct Count {};
+
+/// Keeps a count, and asks to be begun anew, with what it has.
+struct Keeper {
+  explicit Keeper(int* built) { ++*built; }
+  void handle(Hit) { ++count; }
+  void handle(Fail) { throw Need::restart_after(5s, "the disk is busy"); }
+  int handle(Count) const { return count; }
+  int count = 0;
+};
+
+TEST(AppsFollow, L2_an_app_that_asks_to_be_begun_anew_goes_on_with_its_state_where_its_spec_says_so) {
+  sim::TestRuntime world;
+  int built = 0;
+  Ref<Keeper> kept;
+  std::vector<App> apps;
+  apps.push_back(
+      app<Keeper>("keeper", &built).spec([](Child<Keeper> c) { return std::move(c).restart_with_state(); }));
+  const auto all = world.spawn<Apps>("all", App::share(std::move(apps)));
+  world.run();
+  struct Finder {
+    Ref<Keeper> handle(Count, Context& cx) { return cx.app<Keeper>("keeper").or_fail(); }
+  };
+  kept = world.ask<Count>(world.spawn<Finder>("finder")).value();
+  for (int i = 0; i < 3; ++i) kept.send(Hit{});
+  kept.send(Fail{});
+  kept.send(Hit{});
+  world.advance(4999ms);
+  EXPECT_EQ(world.ask_within<Count>(0s, kept).error().code(), Errc::timeout);
+  world.advance(1ms);
+  EXPECT_EQ(world.ask<Count>(kept).value(), 4);
+  EXPECT_EQ(built, 1);
+  world.runtime().stop(all);
+  world.run();
+}
+
 }  // namespace
