@@ -92,6 +92,36 @@ TEST_P(Parts, L3_nothing_acknowledged_is_lost_when_any_part_is_killed_under_load
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Parts, testing::Range<std::uint64_t>(1, 26));
 
+/// The sources are parts, too: a reader that is begun anew offers again what it had offered, and the keys tell.
+TEST_P(Parts, L3_a_file_is_in_the_store_once_and_whole_however_often_its_reader_or_the_store_is_killed) {
+  backstage::Random random(GetParam());
+  std::string lines;
+  for (int i = 0; i < 3'000; ++i) lines += "line " + std::to_string(i) + "\n";
+  app.files().put("/log", lines);
+  app.settings->files = {"app=/log"};
+  app.settings->no_host = true;
+  app.settings->no_apt = true;
+  const auto ingest = app.world.spawn(
+      backstage::child<Ingest>("ingest", app.settings, app.store).at_most(backstage::unlimited).backoff(10ms, 50ms));
+  for (int round = 0; round < 20; ++round) {
+    for (auto steps = random.next() % 60; steps > 0 && app.world.step(); --steps) {
+    }
+    if (random.next() % 2 == 0) {
+      app.world.runtime().fail(ingest, Error("pulled"));
+    } else {
+      app.world.runtime().fail(app.store, Error("pulled"));
+    }
+    if (random.next() % 4 == 0) app.disk->fail_sync(1);
+    app.world.advance(backstage::Duration(static_cast<std::int64_t>(random.next() % 60'000'000)));
+  }
+  app.world.advance(1min);
+  const auto streams = app.world.ask<ListStreams>(app.store);
+  ASSERT_TRUE(streams.has_value());
+  ASSERT_EQ(streams->size(), 1U);
+  EXPECT_EQ(streams->front().name, "app");
+  EXPECT_EQ(streams->front().count, 3'000U);
+}
+
 TEST(PartsDown, L2_while_the_store_waits_for_its_restart_posts_are_refused_and_then_it_serves_by_itself) {
   AppWorld app;
   app.store = app.world.spawn(Store::spec("store", app.settings).backoff(20s, 20s));
