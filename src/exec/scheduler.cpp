@@ -1,3 +1,4 @@
+// Workers, their queues, and the loop that runs what they find.
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
@@ -12,12 +13,10 @@ namespace {
 constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
 constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
 constexpr Duration slow_stride = std::chrono::microseconds(50);
-constexpr Duration watch_period = std::chrono::milliseconds(10);
-constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------------------- Worker
+// -------------------------------------------------------------------------------------------------------------- Worker
 
 Worker::Worker(Scheduler& scheduler, unsigned id)
     : scheduler_(scheduler),
@@ -142,7 +141,7 @@ void Worker::share_if_late() noexcept {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- Scheduler
+// ----------------------------------------------------------------------------------------------------------- Scheduler
 
 Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run)
     : environment_(environment),
@@ -317,201 +316,6 @@ bool Scheduler::has_visible_work() const noexcept {
     return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) &&
                                        worker->slot_.load(std::memory_order_relaxed) != nullptr);
   });
-}
-
-// Who sleeps, and who keeps the time. The invariant: if a timer is armed for d, then some worker is awake, or asleep
-// until d at the latest, or has a permit waiting. keeper_due_ may say later than the truth (then somebody is woken, or
-// sleeps with a time-out, for nothing), never earlier:
-//   - it is lowered only by a worker that then sleeps until that very instant, or takes it back;
-//   - that worker raises it again when it wakes, unless an earlier keeper's value stands there;
-//   - a worker that wakes, for whatever reason, looks at all timers before it sleeps again.
-// Timers armed from inside tell nobody: their worker is awake, and looks here. Timers armed from outside compare with
-// keeper_due_ after they were published, and wake somebody: our prepare() came before our look at the timers, so we
-// either see them or are woken. A keeper that is woken to run something long leaves the time to the watch.
-void Scheduler::park(Worker& worker) noexcept {
-  const auto key = parking_.prepare();
-  // After prepare(): what is published from here on finds us waiting, what was published before we find now.
-  if (stopping_.load(std::memory_order_seq_cst) || has_visible_work()) {
-    parking_.cancel(key);
-    return;
-  }
-  const Instant due = earliest(true);
-  const Instant now = worker.fresh_now();
-  if (due <= now) {
-    parking_.cancel(key);
-    return;
-  }
-  // One sleeper keeps the time. seq_cst: arm() from outside compares against it after publishing its timer.
-  std::int64_t kept = keeper_due_.load(std::memory_order_seq_cst);
-  bool keeper = false;
-  while (due != Instant::never() && due.ns < kept && !keeper) {
-    keeper = keeper_due_.compare_exchange_weak(kept, due.ns, std::memory_order_seq_cst);
-  }
-  worker.marked_ = false;
-  worker.busy_.store(false, std::memory_order_relaxed);  // relaxed: seen late, the watch looks once more for nothing
-  // A time-out is a relative one, so it is never cut short; the loop looks at the clock again.
-  parking_.wait(key, keeper ? std::optional<Duration>(due - now) : std::nullopt);
-  // seq_cst, with the load in wake_watch(): Dekker's pattern with the watch, which says that it sleeps and then looks
-  // whether anybody is busy. Weaker, it could sleep while this worker gets stuck.
-  worker.busy_.store(true, std::memory_order_seq_cst);
-  if (keeper) {
-    std::int64_t mine = due.ns;
-    keeper_due_.compare_exchange_strong(mine, INT64_MAX, std::memory_order_seq_cst);
-  }
-  wake_watch();
-  worker.until_clock_ = 1;
-  worker.fresh_now();
-}
-
-bool Scheduler::looks_idle() const noexcept {
-  return inject_.empty() && std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-           return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
-                  worker->slot_.load(std::memory_order_seq_cst) != nullptr;
-         });
-}
-
-// ------------------------------------------------------------------------------------------------- timers
-
-void Scheduler::arm(TimerEntry& timer, Instant due) noexcept {
-  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
-  const bool inside = worker != nullptr && &worker->scheduler_ == this;
-  timer.shard = inside ? worker->id_ : 0;
-  TimerShard& shard = workers_[timer.shard]->timers_;
-  {
-    const std::lock_guard lock(shard.mutex);
-    shard.wheel.arm(timer, due);
-    // seq_cst: read by a worker that is about to park; see below.
-    if (due.ns < shard.next_due.load(std::memory_order_relaxed)) {
-      shard.next_due.store(due.ns, std::memory_order_seq_cst);
-    }
-  }
-  // A worker looks at its timers before it parks. From outside everybody may be asleep, or asleep for too long:
-  // published before this look, so a worker that goes to sleep now either sees the timer or is seen here.
-  if (!inside && due.ns < keeper_due_.load(std::memory_order_seq_cst)) parking_.notify_one();
-}
-
-bool Scheduler::cancel(TimerEntry& timer) noexcept {
-  TimerShard& shard = workers_[timer.shard]->timers_;
-  const std::lock_guard lock(shard.mutex);
-  return shard.wheel.cancel(timer);
-}
-
-void Scheduler::expire(TimerShard& shard, Instant now) noexcept {
-  const std::lock_guard lock(shard.mutex);
-  shard.wheel.expire(now, [](TimerNode& node) {
-    auto& timer = static_cast<TimerEntry&>(node);
-    timer.fire(timer);
-  });
-  shard.next_due.store(shard.wheel.next_due().ns, std::memory_order_seq_cst);
-}
-
-void Scheduler::expire_due(Instant now) noexcept {
-  // Everybody's: the one whose timers they are may be busy with one long message.
-  for (auto& worker : workers_) {
-    if (worker->timers_.next_due.load(std::memory_order_relaxed) <= now.ns) expire(worker->timers_, now);
-  }
-}
-
-Instant Scheduler::earliest(bool exact) noexcept {
-  std::int64_t due = INT64_MAX;
-  for (auto& worker : workers_) {
-    TimerShard& shard = worker->timers_;
-    if (exact && shard.next_due.load(std::memory_order_seq_cst) != INT64_MAX) {
-      // Cancelled timers leave it too early: a sleeper must not wake for nothing (F2).
-      const std::lock_guard lock(shard.mutex);
-      shard.next_due.store(shard.wheel.next_due().ns, std::memory_order_seq_cst);
-    }
-    due = std::min(due, shard.next_due.load(std::memory_order_seq_cst));
-  }
-  return Instant{due};
-}
-
-// -------------------------------------------------------------------------------------------------- watch
-
-void Scheduler::wake_watch() noexcept {
-  // seq_cst: the second half of Dekker's pattern in park(). A look first: it is awake nearly always.
-  if (watch_word_.load(std::memory_order_seq_cst) != 1) return;
-  std::uint32_t asleep = 1;
-  if (watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst)) StdAtomics::wake_one(watch_word_);
-}
-
-void Scheduler::watch() {
-  std::vector<std::uint32_t> seen(workers_.size(), 0);
-  unsigned idle_looks = 0;
-  while (!stopping_.load(std::memory_order_seq_cst)) {
-    const bool idle = looks_idle();
-    idle_looks = idle ? idle_looks + 1 : 0;
-    if (idle_looks >= watch_patience) {
-      std::uint32_t awake = 0;
-      watch_word_.compare_exchange_strong(awake, 1, std::memory_order_seq_cst);
-      // Looked at again after the word is out: a worker that woke meanwhile has either seen it or is seen here.
-      if (looks_idle() && !stopping_.load(std::memory_order_seq_cst)) {
-        while (watch_word_.load(std::memory_order_seq_cst) == 1) StdAtomics::wait(watch_word_, 1);
-      }
-      std::uint32_t asleep = 1;
-      watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst);
-      idle_looks = 0;
-    }
-    StdAtomics::wait(watch_word_, 0, watch_period);
-    bool help = false;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      Worker& worker = *workers_[i];
-      const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
-      const bool stuck = worker.busy_.load(std::memory_order_relaxed) && progress == seen[i];
-      seen[i] = progress;
-      if (!stuck) continue;
-      worker.stuck_.store(true, std::memory_order_seq_cst);
-      help = help || !worker.queue_.empty() || worker.slot_.load(std::memory_order_relaxed) != nullptr;
-    }
-    help = help || !inject_.empty() || earliest(false) + watch_period < environment_.clock().now();
-    if (help) parking_.notify_one();
-  }
-}
-
-// ------------------------------------------------------------------------------------------------- manual
-
-std::size_t Scheduler::run_ready(std::size_t most) {
-  if (scheduling_ != nullptr) return run_chosen(most);
-  Worker& worker = *workers_.front();
-  const TurnScope scope(worker.turn_);
-  std::size_t turns = 0;
-  worker.fresh_now();
-  while (turns < most) {
-    Runnable* const found = worker.next();
-    if (found == nullptr) break;
-    worker.run(found);
-    ++turns;
-  }
-  return turns;
-}
-
-std::size_t Scheduler::run_chosen(std::size_t most) {
-  Worker& worker = *workers_.front();
-  const TurnScope scope(worker.turn_);
-  std::size_t turns = 0;
-  worker.fresh_now();
-  for (; turns < most; ++turns) {
-    // In the order scheduled: the slot holds the newest, what it displaced went to the queue.
-    while (Runnable* const work = worker.queue_.pop()) ready_.push_back(work);
-    if (Runnable* const work = worker.slot_.exchange(nullptr, std::memory_order_acq_rel)) ready_.push_back(work);
-    while (Runnable* const work = inject_.pop()) ready_.push_back(work);
-    if (ready_.empty()) break;
-    const auto at = static_cast<std::ptrdiff_t>(scheduling_->choose(ready_) % ready_.size());
-    Runnable* const chosen = ready_[static_cast<std::size_t>(at)];
-    ready_.erase(ready_.begin() + at);
-    worker.most_messages_ = std::max(1U, scheduling_->bound(options_.turn_messages));
-    worker.running_ = chosen;
-    worker.run(chosen);
-    scheduling_->ended(*chosen);
-  }
-  return turns;
-}
-
-Instant Scheduler::next_timer() noexcept { return earliest(true); }
-
-void Scheduler::expire_timers() noexcept {
-  const TurnScope scope(workers_.front()->turn_);
-  expire_due(workers_.front()->fresh_now());
 }
 
 }  // namespace detail
