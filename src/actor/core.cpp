@@ -28,6 +28,12 @@ constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cel
   return out;
 }
 
+[[nodiscard]] SlabOptions memory_options(const Environment& environment) {
+  SlabOptions out;
+  if (environment.has<Scarcity>()) out.scarcity = &environment.door<Scarcity>();
+  return out;
+}
+
 /// What late senders still left in a place, of which nobody is told any more. No worker runs.
 void drop_leftovers(Cell& cell) noexcept {
   for (LaneNode* node = cell.lane_rest != nullptr ? cell.lane_rest : cell.lane.take_all(); node != nullptr;) {
@@ -47,7 +53,8 @@ void drop_leftovers(Cell& cell) noexcept {
 Core::Core(RuntimeOptions given)
     : options(std::move(given)),
       environment(options.environment ? options.environment : real_environment()),
-      sink(options.log_sink ? options.log_sink : std::make_shared<DescriptorSink>(STDERR_FILENO)) {
+      sink(options.log_sink ? options.log_sink : std::make_shared<DescriptorSink>(STDERR_FILENO)),
+      memory(memory_options(*environment)) {
   pool = &memory;
   outside = &outside_counters;
   for (Failure& failure : failures_) {

@@ -101,7 +101,8 @@ void SlabCache::flush() noexcept {
 // --- SlabPool ----------------------------------------------------------------------------------------------------
 
 SlabPool::SlabPool(SlabOptions options)
-    : pooling_(options.pooling && pooling_built_in),
+    : scarcity_(options.scarcity),
+      pooling_(options.pooling && pooling_built_in && options.scarcity == nullptr),
       next_chunk_bytes_(first_chunk),
       shared_(new SharedSlab(take_cache())) {}
 
@@ -186,6 +187,7 @@ SlabPool::Magazine SlabPool::carve(std::size_t c) {
 
 void* SlabPool::system_allocate(std::size_t bytes, std::size_t align) {
   static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);
+  if (scarcity_ != nullptr && scarcity_->refuses()) throw std::bad_alloc();
   void* const p = align <= 16 ? ::operator new(bytes) : ::operator new(bytes, std::align_val_t{align});
   count(bytes, bytes > max_pooled || align > line, 1);
   return p;

@@ -9,7 +9,8 @@ inline namespace v0 {
 namespace sim {
 namespace {
 
-constexpr std::array<std::string_view, choice_kinds> kind_names{"actor", "bound", "fault", "point", "timing", "job"};
+constexpr std::array<std::string_view, choice_kinds> kind_names{"actor",  "bound", "fault", "point",
+                                                                "timing", "job",   "memory"};
 
 [[nodiscard]] std::size_t count_wild(const std::vector<std::uint32_t>& list) {
   return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](auto value) { return value != 0; }));

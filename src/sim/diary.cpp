@@ -29,6 +29,7 @@ std::string in_words(const Entry& entry, const std::string& who) {
     case What::late: return "FAULT: timers are late by " + to_string(Duration(static_cast<std::int64_t>(entry.a)));
     case What::fault: return "FAULT: " + who + " is " + std::string(entry.text);
     case What::point: return "FAULT: at " + std::string(entry.text) + " (" + who + ")";
+    case What::memory: return "FAULT: " + who + " gets no memory";
     case What::heal: return "no more faults";
     case What::job:
       return "blocking job " + std::to_string(entry.a + 1) + " of " + std::to_string(entry.b) + " is run";

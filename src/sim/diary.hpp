@@ -14,7 +14,21 @@ inline namespace v0 {
 namespace sim {
 
 struct Entry {
-  enum class What : std::uint8_t { turn, message, ended, draw, time, wall, fault, point, heal, broken, late, job };
+  enum class What : std::uint8_t {
+    turn,
+    message,
+    ended,
+    draw,
+    time,
+    wall,
+    fault,
+    point,
+    heal,
+    broken,
+    late,
+    job,
+    memory
+  };
   What what = What::turn;
   Instant at{};
   std::uint32_t who = 0;       // the number of an actor

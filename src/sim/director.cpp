@@ -12,12 +12,25 @@ using backstage::detail::Phase;
 
 constexpr std::uint64_t block = 256;    // events between two marks of the trail
 constexpr std::uint32_t fresh = 0;      // the number of places that are nobody's
-constexpr std::uint32_t most_hits = 5;  // kinds, none among them
+constexpr std::uint32_t most_hits = 6;  // kinds, none among them
 constexpr std::uint32_t most_targets = 1U << 20U;
 constexpr std::uint64_t grain = 1'000;  // lateness and jumps are drawn in so many steps
 
 constexpr std::array<std::string_view, 10> phase_names{"vacant", "starting",    "initializing", "running", "draining",
                                                        "ending", "terminating", "ended",        "kept",    "closing"};
+
+/// A mailbox behind a lock has at least room for one.
+[[nodiscard]] Mailbox tightest(const Mailbox& kind) noexcept {
+  switch (kind.when_full()) {
+    case WhenFull::drop_newest: return bounded(1).drop_newest();
+    case WhenFull::drop_oldest: return bounded(1).drop_oldest();
+    case WhenFull::refuse: break;
+  }
+  return bounded(1);
+}
+[[nodiscard]] bool is_tightest(const Mailbox& kind) noexcept {
+  return kind.count_limit() == 1 && kind.byte_limit() == 0;
+}
 
 /// Compilers spell types their own way: what they differ in is left out, so that a run has the same hash from each.
 [[nodiscard]] std::uint64_t hash_text(std::string_view text) noexcept {
@@ -48,6 +61,7 @@ Director::Director(std::uint64_t seed, WorldOptions options, std::shared_ptr<Man
       fault_random_(split_by_name(seed, "faults")),
       timing_random_(split_by_name(seed, "timing")),
       job_random_(split_by_name(seed, "jobs")),
+      memory_random_(split_by_name(seed, "memory")),
       outside_random_(split_by_name(seed, "outside")),
       hash_(split_by_name(seed, "hash")),
       diary_(options.diary_lines) {
@@ -146,6 +160,7 @@ void Director::ended(backstage::detail::Runnable& ran) noexcept {
   if (std::exchange(known.state, state) >> 4U != state >> 4U) {
     write(Entry::What::ended, current_, cell.incarnation, 0, phase_names[static_cast<std::size_t>(cell.phase)]);
   }
+  loosen(false);
   maybe_hit();
   maybe_run_a_job();
 }
@@ -191,23 +206,27 @@ std::uint64_t Director::next() noexcept {
 void Director::time_passed(Instant to) {
   write(Entry::What::time, fresh, static_cast<std::uint64_t>(to.ns - clock_->now().ns), 0, {});
   clock_->set(to);
+  loosen(false);
 }
 
 // ------------------------------------------------------------------------------------------------- faults
 
 void Director::inject(Faults faults) {
   faults_ = std::move(faults);
+  allocations_ = 0;
   if (!faults_.swarm) return;
   // A draw for each kind, whatever is asked for: what is left out does not shift the others.
   Random toss(split_by_name(seed_, "which faults exist"));
-  for (std::uint32_t* every : {&faults_.fail_every, &faults_.kill_every, &faults_.stop_every, &faults_.point_every,
-                               &faults_.late_every, &faults_.jump_every}) {
+  for (std::uint32_t* every :
+       {&faults_.fail_every, &faults_.kill_every, &faults_.stop_every, &faults_.point_every, &faults_.late_every,
+        &faults_.jump_every, &faults_.full_every, &faults_.memory_every}) {
     if (toss.below(2) == 0) *every = 0;
   }
 }
 
 void Director::heal() {
   faults_ = Faults{};
+  loosen(true);
   write(Entry::What::heal, fresh, 0, 0, {});
 }
 
@@ -219,12 +238,14 @@ std::uint32_t Director::draw_hit() {
   if (one_in(faults_.kill_every)) hit = Hit::kill;
   if (one_in(faults_.stop_every)) hit = Hit::stop;
   if (one_in(faults_.jump_every)) hit = Hit::jump;
+  if (one_in(faults_.full_every)) hit = Hit::full;
   if (hit == Hit::none) return 0;
   return static_cast<std::uint32_t>(hit) + most_hits * static_cast<std::uint32_t>(fault_random_.below(most_targets));
 }
 
 void Director::maybe_hit() {
-  if ((faults_.fail_every | faults_.kill_every | faults_.stop_every | faults_.jump_every) == 0) return;
+  if ((faults_.fail_every | faults_.kill_every | faults_.stop_every | faults_.jump_every | faults_.full_every) == 0)
+    return;
   const std::uint32_t drawn =
       chooser_.choose(ChoiceKind::fault, most_hits * most_targets, [this] { return draw_hit(); });
   const auto hit = static_cast<Hit>(drawn % most_hits);
@@ -247,6 +268,7 @@ void Director::maybe_hit() {
   const std::uint32_t target = targets[rest % targets.size()];
   Known& known = known_[target];
   ++injected_;
+  acts_ = true;
   switch (hit) {
     case Hit::fail:
       write(Entry::What::fault, target, 0, 0, "made to fail");
@@ -256,10 +278,70 @@ void Director::maybe_hit() {
       write(Entry::What::fault, target, 0, 0, "killed");
       backstage::detail::order_cell(known.cell, known.generation, backstage::detail::signal::kill);
       break;
+    case Hit::full: squeeze(target, 1 + rest / 1'024 % 64); break;
     default:
       write(Entry::What::fault, target, 0, 0, "told to stop");
       backstage::detail::order_cell(known.cell, known.generation, backstage::detail::signal::stop);
   }
+  acts_ = false;
+}
+
+/// From now on its mailbox takes nothing but what the runtime itself sends.
+void Director::squeeze(std::uint32_t who, std::uint32_t turns) {
+  if (std::any_of(squeezed_.begin(), squeezed_.end(), [who](const auto& one) { return one.who == who; })) return;
+  write(Entry::What::fault, who, turns, 0, "given a full mailbox");
+  Cell& cell = *known_[who].cell;
+  Squeezed squeezed;
+  squeezed.who = who;
+  squeezed.turns = turns;
+  backstage::detail::SideBox* const side = cell.side.load(std::memory_order_relaxed);
+  if (side != nullptr && side->queues && side->generation == known_[who].generation) {
+    squeezed.by_lock = true;
+    squeezed.kind = side->kind;
+    side->kind = tightest(side->kind);
+  } else {
+    squeezed.bound = cell.bound.exchange(0, std::memory_order_relaxed);
+  }
+  squeezed_.push_back(squeezed);
+}
+
+void Director::release(const Squeezed& squeezed) noexcept {
+  Known& known = known_[squeezed.who];
+  if (!is_alive(known)) return;
+  if (squeezed.by_lock) {
+    backstage::detail::SideBox& side = *known.cell->side.load(std::memory_order_relaxed);
+    if (is_tightest(side.kind)) side.kind = squeezed.kind;
+  } else if (known.cell->bound.load(std::memory_order_relaxed) == 0) {
+    // Else its place was taken over meanwhile, and the new spec says another bound.
+    known.cell->bound.store(squeezed.bound, std::memory_order_relaxed);
+  }
+  // Whoever waits for room finds some.
+  known.cell->signal_command(backstage::detail::signal::room);
+}
+
+void Director::loosen(bool all) noexcept {
+  std::erase_if(squeezed_, [this, all](Squeezed& one) {
+    if (!all && --one.turns != 0) return false;
+    release(one);
+    return true;
+  });
+}
+
+bool Director::refuses() noexcept {
+  if ((faults_.memory_every | faults_.memory_at) == 0 || acts_) return false;
+  Cell* const cell = backstage::detail::current_cell();
+  if (cell == nullptr || cell->parent == nullptr) return false;
+  const std::uint32_t who = number_of(*cell);
+  if (faults_.among && !faults_.among(names_[who])) return false;
+  ++allocations_;
+  const std::uint32_t drawn = chooser_.choose(ChoiceKind::memory, 2, [this]() -> std::uint32_t {
+    if (allocations_ == faults_.memory_at) return 1;
+    return faults_.memory_every != 0 && memory_random_.below(faults_.memory_every) == 0 ? 1 : 0;
+  });
+  if (drawn == 0) return false;
+  ++injected_;
+  write(Entry::What::memory, who, allocations_, 0, {});
+  return true;
 }
 
 bool Director::strikes(std::string_view point) noexcept {

@@ -1,7 +1,7 @@
 // The director of a simulated world: every decision passes through here, is drawn or replayed, noted and hashed.
 //
-// It stands behind three doors: Scheduling (who is next), Chance (a stream for each actor) and Rehearsal (fault points and
-// claims). It knows cells (one floor of friends below) so that actors have names that are the same in every run: never
+// It stands behind four doors: Scheduling (who is next), Chance (a stream for each actor), Rehearsal (fault points and
+// claims) and Scarcity (allocations that fail). It knows cells (one floor of friends below) so that actors have names that are the same in every run: never
 // their addresses.
 // Threads: one. Stability: internal.
 #pragma once
@@ -15,6 +15,7 @@
 
 #include "../actor/core.hpp"
 #include "backstage/exec/rehearsal.hpp"
+#include "backstage/exec/scarcity.hpp"
 #include "backstage/exec/scheduling.hpp"
 #include "backstage/sim/world.hpp"
 #include "diary.hpp"
@@ -54,7 +55,7 @@ class Chooser {
   std::array<std::size_t, choice_kinds> at_{};
 };
 
-class Director final : public Scheduling, public Chance, public Rehearsal {
+class Director final : public Scheduling, public Chance, public Rehearsal, public Scarcity {
  public:
   Director(std::uint64_t seed, WorldOptions options, std::shared_ptr<ManualClock> clock);
 
@@ -70,6 +71,8 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   void always(bool holds, std::string_view name) noexcept override;
   void sometimes(bool happens, std::string_view name) noexcept override;
   void unreachable(std::string_view name) noexcept override;
+  // ---- Scarcity
+  [[nodiscard]] bool refuses() noexcept override;
 
   // ---- for the World
   /// Whose jobs are to be run in a drawn order. Outlives this, or is not run any more.
@@ -90,12 +93,13 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   [[nodiscard]] const Choices& choices() const noexcept { return chooser_.made(); }
   [[nodiscard]] std::string diary() const { return diary_.text(names_); }
   [[nodiscard]] std::uint64_t faults_injected() const noexcept { return injected_; }
+  [[nodiscard]] std::uint64_t allocations() const noexcept { return allocations_; }
   [[nodiscard]] const std::vector<std::string>& broken() const noexcept { return broken_; }
   [[nodiscard]] const std::vector<std::pair<std::string, std::uint64_t>>& seen() const noexcept { return seen_; }
 
  private:
   using Cell = backstage::detail::Cell;
-  enum class Hit : std::uint32_t { none, fail, kill, stop, jump };
+  enum class Hit : std::uint32_t { none, fail, kill, stop, jump, full };
 
   /// A place that was somebody's when it was first met. Its number is the same in every run of a seed.
   struct Known {
@@ -105,6 +109,14 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
     std::uint32_t state = 0;
     Random chance{1};
   };
+  /// A mailbox that counts as full for a while.
+  struct Squeezed {
+    std::uint32_t who = 0;
+    bool by_lock = false;  // the kind that queues behind one
+    std::uint32_t bound = 0;
+    Mailbox kind;
+    std::uint32_t turns = 0;  // still to come
+  };
   [[nodiscard]] std::uint32_t number_of(Cell& cell);
   [[nodiscard]] static bool is_alive(const Known& known) noexcept;
   void note(std::uint64_t tag, std::uint64_t a, std::uint64_t b) noexcept;
@@ -112,6 +124,10 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   [[nodiscard]] std::string_view own(std::string_view text);
   [[nodiscard]] std::uint32_t draw_hit();
   void maybe_hit();
+  void squeeze(std::uint32_t who, std::uint32_t turns);
+  void release(const Squeezed& squeezed) noexcept;
+  /// A turn is over, or time has passed: some are not squeezed any more.
+  void loosen(bool all) noexcept;
   void maybe_run_a_job();
   void run_job(std::uint32_t index, std::size_t of);
 
@@ -122,6 +138,7 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
   Random fault_random_;
   Random timing_random_;
   Random job_random_;
+  Random memory_random_;
   Random outside_random_;
   std::unordered_map<const Cell*, std::uint32_t> numbers_;  // looked up only, never walked
   std::vector<Known> known_;
@@ -135,6 +152,9 @@ class Director final : public Scheduling, public Chance, public Rehearsal {
 
   Faults faults_;
   std::uint64_t injected_ = 0;
+  std::uint64_t allocations_ = 0;
+  std::vector<Squeezed> squeezed_;
+  bool acts_ = false;  // a fault is being done to somebody: no other one strikes meanwhile
   std::vector<std::string> broken_;
   std::vector<std::pair<std::string, std::uint64_t>> seen_;
   std::set<std::string, std::less<>> texts_;

@@ -20,6 +20,7 @@ Faults Faults::all() {
   out.late_up_to = std::chrono::milliseconds(500);
   out.jump_every = 500;
   out.jump_up_to = std::chrono::hours(1);
+  out.full_every = 200;
   return out;
 }
 
@@ -38,6 +39,7 @@ World::World(std::uint64_t seed, WorldOptions options)
   environment_ = std::make_shared<Environment>(clock_, director_);
   environment_->open<Scheduling>(director_);
   environment_->open<Rehearsal>(director_);
+  environment_->open<Scarcity>(director_);
   if (open_doors) open_doors(*environment_);
   runtime_options.environment = environment_;
   runtime_ = std::make_unique<Runtime>(std::move(runtime_options));
@@ -99,6 +101,7 @@ void World::end() {
 void World::inject(Faults faults) { director_->inject(std::move(faults)); }
 void World::heal() { director_->heal(); }
 std::uint64_t World::faults_injected() const noexcept { return director_->faults_injected(); }
+std::uint64_t World::allocations() const noexcept { return director_->allocations(); }
 void World::always(bool holds, std::string_view name) { director_->always(holds, name); }
 void World::sometimes(bool happens, std::string_view name) { director_->sometimes(happens, name); }
 void World::unreachable(std::string_view name) { director_->unreachable(name); }

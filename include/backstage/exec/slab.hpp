@@ -14,6 +14,7 @@
 //  (4) census() counts exactly what is live, provided that no cache is in use meanwhile.
 //  (5) With pooling off (SlabOptions, or a build with BACKSTAGE_SANITIZED) every block comes from operator new
 //      and returns to operator delete at once, so that sanitizers see each use after free.
+//  (6) With a Scarcity there is no pooling, and each allocation asks it first; refused, it throws std::bad_alloc.
 //
 // How: a cache has two magazines (free lists of a bounded length) a class. It takes from and returns to the first;
 // empty or full it is swapped with the second, and only when that does not help exchanged whole with the pool's
@@ -30,11 +31,14 @@
 #include <new>
 #include <vector>
 
+#include "backstage/exec/scarcity.hpp"
+
 namespace backstage {
 inline namespace v0 {
 
 struct SlabOptions {
   bool pooling = true;
+  Scarcity* scarcity = nullptr;  ///< asked before each allocation; outlives the pool
 };
 
 namespace slab_detail {
@@ -227,6 +231,7 @@ class SlabPool {
   void system_deallocate(void* p, std::size_t bytes, std::size_t align) noexcept;
   void count(std::size_t bytes, bool large, std::int64_t change) noexcept;
 
+  Scarcity* const scarcity_;
   const bool pooling_;
   std::array<Depot, slab_detail::class_count> depots_;
 

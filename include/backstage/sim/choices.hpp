@@ -24,8 +24,9 @@ enum class ChoiceKind : std::uint8_t {
   point,   ///< whether a fault point strikes
   timing,  ///< how late a timer is
   job,     ///< which job of the blocking pool is run after a turn, counted from 1; 0: none before everybody rests
+  memory,  ///< whether an allocation fails
 };
-inline constexpr std::size_t choice_kinds = 6;
+inline constexpr std::size_t choice_kinds = 7;
 
 struct Choices {
   std::array<std::vector<std::uint32_t>, choice_kinds> made;

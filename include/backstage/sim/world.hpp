@@ -66,6 +66,14 @@ struct Faults {
   Duration late_up_to{0};
   std::uint32_t jump_every = 0;  ///< the calendar clock jumps, either way
   Duration jump_up_to{0};
+  /// Any mailbox counts as full for the next 1 to 64 turns, whatever its bound. What the runtime itself sends still gets
+  /// in (M3).
+  std::uint32_t full_every = 0;
+  /// One in so many allocations that an actor makes in its turn fails, by std::bad_alloc: messages, children, coroutines,
+  /// timers.
+  std::uint32_t memory_every = 0;
+  /// The so-many-th of them from now on fails, whatever memory_every says; 0: none. For sweeps over all.
+  std::uint64_t memory_at = 0;
   /// Each kind exists in this seed or not, by the toss of a coin: some mistakes need one fault and none of the others.
   bool swarm = true;
   /// Who may be hit, by path; empty: everybody but the root.
@@ -157,6 +165,8 @@ class World {
   /// No fault from now on: what is broken may recover.
   void heal();
   [[nodiscard]] std::uint64_t faults_injected() const noexcept;
+  /// How often actors have asked for memory since the last inject(); counted while faults of memory are asked for.
+  [[nodiscard]] std::uint64_t allocations() const noexcept;
 
   // ---- claims (the same as Environment's, for the test itself)
   void always(bool holds, std::string_view name);
