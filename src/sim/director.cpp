@@ -19,7 +19,7 @@ constexpr std::uint64_t grain = 1'000;  // lateness and jumps are drawn in so ma
 constexpr std::array<std::string_view, 10> phase_names{"vacant", "starting",    "initializing", "running", "draining",
                                                        "ending", "terminating", "ended",        "kept",    "closing"};
 
-/// A mailbox behind a lock has at least room for one.
+/// Room for one: with none at all, an idle actor would wait for room that it alone can make.
 [[nodiscard]] Mailbox tightest(const Mailbox& kind) noexcept {
   switch (kind.when_full()) {
     case WhenFull::drop_newest: return bounded(1).drop_newest();
@@ -286,10 +286,10 @@ void Director::maybe_hit() {
   acts_ = false;
 }
 
-/// From now on its mailbox takes nothing but what the runtime itself sends.
+/// From now on there is room for one message in its mailbox.
 void Director::squeeze(std::uint32_t who, std::uint32_t turns) {
   if (std::any_of(squeezed_.begin(), squeezed_.end(), [who](const auto& one) { return one.who == who; })) return;
-  write(Entry::What::fault, who, turns, 0, "given a full mailbox");
+  write(Entry::What::fault, who, turns, 0, "given a mailbox for one message");
   Cell& cell = *known_[who].cell;
   Squeezed squeezed;
   squeezed.who = who;
@@ -300,7 +300,7 @@ void Director::squeeze(std::uint32_t who, std::uint32_t turns) {
     squeezed.kind = side->kind;
     side->kind = tightest(side->kind);
   } else {
-    squeezed.bound = cell.bound.exchange(0, std::memory_order_relaxed);
+    squeezed.bound = cell.bound.exchange(1, std::memory_order_relaxed);
   }
   squeezed_.push_back(squeezed);
 }
@@ -311,7 +311,7 @@ void Director::release(const Squeezed& squeezed) noexcept {
   if (squeezed.by_lock) {
     backstage::detail::SideBox& side = *known.cell->side.load(std::memory_order_relaxed);
     if (is_tightest(side.kind)) side.kind = squeezed.kind;
-  } else if (known.cell->bound.load(std::memory_order_relaxed) == 0) {
+  } else if (known.cell->bound.load(std::memory_order_relaxed) == 1) {
     // Else its place was taken over meanwhile, and the new spec says another bound.
     known.cell->bound.store(squeezed.bound, std::memory_order_relaxed);
   }

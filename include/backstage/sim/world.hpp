@@ -66,8 +66,8 @@ struct Faults {
   Duration late_up_to{0};
   std::uint32_t jump_every = 0;  ///< the calendar clock jumps, either way
   Duration jump_up_to{0};
-  /// Any mailbox counts as full for the next 1 to 64 turns, whatever its bound. What the runtime itself sends still gets
-  /// in (M3).
+  /// Any mailbox has room for a single message for the next 1 to 64 turns, whatever its bound. What the runtime itself
+  /// sends still gets in (M3).
   std::uint32_t full_every = 0;
   /// One in so many allocations that an actor makes in its turn fails, by std::bad_alloc: messages, children, coroutines,
   /// timers.
