@@ -124,6 +124,8 @@ def programs_for(row, options, peers):
     programs = [("ours", options.ours, words)]
     if row.alone:
         programs.append((contract.OURS_ALONE, options.ours, [words[0], "1", *words[2:]]))
+    if words[0] in contract.OURS_ONLY:
+        return programs
     wanted = {goal.against for goal in row.goals} | {"tokio"}
     programs += [(name, command, words) for name, command in peers.items()
                  if not options.quick or name in wanted or name in options.named]

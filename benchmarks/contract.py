@@ -78,7 +78,37 @@ ROWS = [
     row("timers.2", ("timers", 2, 1_000_000, 10_000), (200_000, 2_000), against("go", 1.7),
         Goal(None, 12e6), against("erlang", 1.0, None, "p99", True), below(None, 300, "p99"),
         against("go", 1.0, None, "cpu", True), keeps=0),
+    # Beyond the peers' common table.
+    row("backlog.2", ("backlog", 2, 10_000_000), (2_000_000,), below(32, 20, "bytes_per_message"), keeps=0,
+        measure="bytes_per_message"),
+    row("idle.2", ("idle", 2, 1_000_000, 60), (100_000, 5), below(0, 0, "sleeps"), keeps=0, measure="sleeps"),
+    row("outside.2", ("outside", 2, 2, 2_000_000), (2, 300_000), keeps=0),
+    row("payload64.2", ("payload", 2, 64, 5_000_000), (64, 1_000_000)),
+    row("payload1k.2", ("payload", 2, 1024, 1_000_000), (1024, 200_000)),
+    row("latency.2", ("latency", 2, 64, 50_000), (64, 10_000), measure="p99"),
+    row("crowd.2", ("burst", 2, 1_000_000, 0), (200_000, 0), below(1.1, 1.02, "kept"), keeps=0, measure="kept"),
+    row("flood.2", ("burst", 2, 0, 10_000_000), (0, 2_000_000), below(1.1, 1.02, "kept"), keeps=0, measure="kept"),
+    # After the Savina suite: no peer has them; two workers against one.
+    row("throughput.2", ("throughput", 2, 60, 100_000), (60, 20_000)),
+    row("philosophers.2", ("philosophers", 2, 20, 50_000), (20, 10_000)),
+    row("smokers.2", ("smokers", 2, 200, 500_000), (200, 100_000)),
+    row("dictionary.2", ("dictionary", 2, 20, 50_000), (20, 10_000)),
+    row("producers.2", ("producers", 2, 40, 40, 25_000), (40, 40, 5_000)),
+    row("barber.2", ("barber", 2, 2_000, 1_000), (2_000, 1_000)),
+    row("bank.2", ("bank", 2, 1_000, 500_000), (1_000, 100_000)),
+    row("logistic.2", ("logistic", 2, 10, 100_000), (10, 20_000)),
+    row("sieve.2", ("sieve", 2, 100_000), (50_000,)),
+    row("fibonacci.2", ("fibonacci", 2, 25), (22,)),
+    row("quicksort.2", ("quicksort", 2, 1_000_000), (1_000_000,)),
+    row("radix.2", ("radix", 2, 100_000, 24), (50_000, 24)),
+    row("queens.2", ("queens", 2, 12, 5, 20), (11, 5, 20)),
+    row("grid.2", ("grid", 2, 40, 8), (30, 8)),
+    row("bitonic.2", ("bitonic", 2, 5_000, 32), (2_000, 32)),
+    row("trapezoid.2", ("trapezoid", 2, 5_000_000), (2_000_000,)),
 ]
+# What only ours has: no peer is asked.
+OURS_ONLY = ("throughput", "philosophers", "smokers", "dictionary", "producers", "barber", "bank", "logistic", "sieve",
+             "fibonacci", "quicksort", "radix", "queens", "grid", "bitonic", "trapezoid")
 
 
 def select(names):

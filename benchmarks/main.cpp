@@ -10,6 +10,7 @@
 #include <iostream>
 #include <span>
 
+#include "savina/savina.hpp"
 #include "workload.hpp"
 
 namespace bench {
@@ -36,6 +37,29 @@ constexpr std::array workloads{
     Entry{"memory", "N", "actor: bytes resident per idle actor, before and after its first message", &memory},
     Entry{"fairness", "K us s", "message of one of K actors that never rest; a probe is pinged each ms", &fairness},
     Entry{"timers", "N ms", "timer: N of them, spread evenly over so many ms; the lateness of each", &timers},
+    Entry{"backlog", "N", "message: N pile up for a stopped consumer; bytes resident for each", &backlog},
+    Entry{"idle", "N s", "actor: N do nothing for s seconds; how often a thread woke up", &idle},
+    Entry{"outside", "T N", "message: T threads that are no workers send N each to one actor", &outside},
+    Entry{"payload", "B N", "message of 8, 64 or 1024 bytes, otherwise as in counting", &payload},
+    Entry{"latency", "P N", "message: P pairs play ping-pong, N rounds each; from send to handler", &latency},
+    Entry{"burst", "A M", "actor that comes and goes, or message that piles up; resident 5 s later", &burst},
+    // After the Savina suite.
+    Entry{"throughput", "A N", "message: A actors get N each in turn, with a little work", &savina::throughput},
+    Entry{"philosophers", "P N", "meal: P eat N each, forks from an arbiter", &savina::philosophers},
+    Entry{"smokers", "S R", "round: one of S smokers is chosen, R times", &savina::smokers},
+    Entry{"dictionary", "W N", "request: W workers, N each, one in ten writes", &savina::dictionary},
+    Entry{"producers", "P C N", "item: P producers make N each for C consumers, 50 at most wait", &savina::producers},
+    Entry{"barber", "N R", "haircut: N customers, R chairs to wait on, one barber", &savina::barber},
+    Entry{"bank", "A N", "transfer: N of them between A accounts, each confirmed", &savina::bank},
+    Entry{"logistic", "S T", "term: S series of T, each asked for", &savina::logistic},
+    Entry{"sieve", "N", "number: the odd ones below N through a chain of filters", &savina::sieve},
+    Entry{"fibonacci", "N", "actor: one for each call of the recursion", &savina::fibonacci},
+    Entry{"quicksort", "N", "number: sorted by actors that split their part", &savina::quicksort},
+    Entry{"radix", "N B", "number of B bits at an actor: N through a chain of B", &savina::radix},
+    Entry{"queens", "N D W", "piece of work: N queens, split down to D rows among W workers", &savina::queens},
+    Entry{"grid", "N W", "cell: shortest ways in a cube of N an edge, W slices", &savina::grid},
+    Entry{"bitonic", "V L", "number at a comparator: V vectors of L through a sorting network", &savina::bitonic},
+    Entry{"trapezoid", "N", "strip: the area under a curve, by 100 workers", &savina::trapezoid},
 };
 
 int usage(std::ostream& out, int code) {
@@ -43,10 +67,12 @@ int usage(std::ostream& out, int code) {
          "prints: name <tab> ops <tab> seconds <tab> ops per second <tab> extra\n"
          "Each argument may be left out. Workloads, and what is one op:\n";
   for (const Entry& entry : workloads) {
-    out << "  " << entry.name << std::string(11 - entry.name.size(), ' ') << entry.args
+    out << "  " << entry.name << std::string(14 - entry.name.size(), ' ') << entry.args
         << std::string(8 - entry.args.size(), ' ') << entry.op << '\n';
   }
-  out << "Mailboxes: counting and fanin use unbounded(), bounded uses bounded(1000), the others the default.\n";
+  out << "Mailboxes: unbounded() where a backlog has no bound but N (the extra field says so), bounded(1000) in "
+         "bounded,\n"
+         "otherwise the default.\n";
   return code;
 }
 
@@ -98,7 +124,8 @@ std::string percentiles(std::vector<double> latencies) {
     return latencies[std::min(index, latencies.size() - 1)];
   };
   std::array<char, 96> text{};
-  std::snprintf(text.data(), text.size(), "p50=%.1fus p99=%.1fus max=%.1fus", at(0.5), at(0.99), latencies.back());
+  std::snprintf(text.data(), text.size(), "p50=%.1fus p99=%.1fus p99.9=%.1fus max=%.1fus", at(0.5), at(0.99),
+                at(0.999), latencies.back());
   return text.data();
 }
 

@@ -2,22 +2,13 @@
 // The actors are named and supervised, by default in all else; the driver's Ref to each of them (16 bytes) is counted.
 // The speed is that of spawning them.
 #include <atomic>
-#include <fstream>
 #include <thread>
 
-#include <unistd.h>
-
+#include "resident.hpp"
 #include "workload.hpp"
 
 namespace bench {
 namespace {
-
-[[nodiscard]] std::uint64_t resident() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t pages = 0;
-  file >> pages >> pages;
-  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 struct Value {
   std::uint64_t value;

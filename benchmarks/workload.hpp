@@ -91,7 +91,7 @@ class Xorshift {
   std::uint64_t x_;
 };
 
-/// "p50=.. p99=.. max=.." of latencies in microseconds.
+/// "p50=.. p99=.. p99.9=.. max=.." of latencies in microseconds.
 [[nodiscard]] std::string percentiles(std::vector<double> latencies);
 
 Outcome pingpong(const Settings&);
@@ -107,5 +107,11 @@ Outcome ask(const Settings&);
 Outcome memory(const Settings&);
 Outcome fairness(const Settings&);
 Outcome timers(const Settings&);
+Outcome backlog(const Settings&);
+Outcome idle(const Settings&);
+Outcome outside(const Settings&);
+Outcome payload(const Settings&);
+Outcome latency(const Settings&);
+Outcome burst(const Settings&);
 
 }  // namespace bench
