@@ -49,6 +49,7 @@ class Standing:
     def __init__(self, goal, series):
         self.goal, ours = goal, series["ours"]
         self.value, self.text = None, "not measured"
+        self.spoilt = any(series[name].is_spoilt() for name in ("ours", goal.against) if name in series)
         if ours.median(goal.measure) is None:
             return
         if not goal.against:
@@ -80,15 +81,20 @@ class Standing:
 def print_goals(measured):
     print("| workload | measure | ours [min–max] | at least | aim | |")
     print("|---|---|---|---|---|---|")
-    counts = {}
+    counts, spoilt = {}, 0
     for row, series in measured:
         for standing in (Standing(goal, series) for goal in row.goals):
             verdict = standing.verdict()
             counts[verdict] = counts.get(verdict, 0) + 1
             mark = f"**{verdict}**" if verdict == "short" else verdict
+            if standing.spoilt and verdict:
+                spoilt += 1
+                mark += ", machine busy"
             print(f"| {row.key} | {standing.describe()} | {standing.text} | {standing.bar(standing.goal.least)} "
                   f"| {standing.bar(standing.goal.aim)} | {mark} |")
     print("\n" + ", ".join(f"{count} {verdict or 'not measured'}" for verdict, count in sorted(counts.items())) + "\n")
+    if spoilt:
+        print(f"{spoilt} of these say little: others took more than {harness.SPOILT:.0%} of the machine meanwhile.\n")
 
 
 def print_figures(measured):

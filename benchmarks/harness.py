@@ -43,6 +43,10 @@ class Series:
         clean = [run for run in self.runs if run.foreign <= SPOILT]
         return clean if len(clean) >= ENOUGH else self.runs
 
+    def is_spoilt(self):
+        """Nothing clean was left: what is kept says little."""
+        return bool(self.runs) and statistics.median(run.foreign for run in self.kept()) > SPOILT
+
     def values(self, measure="rate"):
         return [run.value(measure) for run in self.kept() if run.value(measure) is not None]
 
