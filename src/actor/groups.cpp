@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -34,6 +35,10 @@ void Supervision::begin_group(Cell& parent, Cell& cause, Instant not_before) {
     for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
       if (child == &cause) {
         reached = true;
+        continue;
+      }
+      if (planted(Mistake::rest_forgets_the_youngest) && group.strategy == Strategy::rest_for_one &&
+          child == parent.extras->last_child) {
         continue;
       }
       // A place that is quiet and in no group waits for our own init to claim it.

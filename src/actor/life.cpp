@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -58,7 +59,7 @@ bool Lifecycle::accepts(const Cell& cell) noexcept {
   if (cell.turn_root != nullptr) return cell.extras->inbox != nullptr;
   if (cell.draining_waits) return false;
   if (cell.ops().has_loop) return false;
-  return cell.interleaved < cell.policy().interleaved;
+  return cell.interleaved < cell.policy().interleaved + (planted(Mistake::interleaved_one_too_many) ? 1U : 0U);
 }
 
 void Lifecycle::begin(Cell& cell) {
@@ -183,6 +184,7 @@ void Lifecycle::after_init(Cell& cell) {
 void Lifecycle::close_unclaimed(Cell& cell) {
   for (Cell* child = cell.extras->first_child; child != nullptr; child = child->next_sibling) {
     if (child->quiet && !child->in_group) {
+      if (planted(Mistake::unclaimed_place_forgotten)) continue;
       child->quiet = false;
       child->signal_command(signal::close);
     }

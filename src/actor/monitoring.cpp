@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -150,7 +151,7 @@ void leave_owner(Cell& owner, WatchRecord& watch) noexcept {
 [[nodiscard]] WatchRecord::Broken broken(EndReason reason, std::string_view path, std::string_view type,
                                          const Result<>& result) noexcept {
   WatchRecord::Broken news;
-  news.abnormal = !is_orderly(reason);
+  news.abnormal = !is_orderly(reason) && !(planted(Mistake::link_missed) && reason == EndReason::killed);
   if (!news.abnormal) return news;
   try {
     std::string text = "linked " + (path.empty() ? std::string("actor") : std::string(path)) + " (" +
@@ -248,6 +249,7 @@ void tell_gone(WatchRecord& watch) noexcept {
 void run_attach(LaneNode& node, Cell* cell) {
   WatchRecord& watch = *static_cast<WatchRecord::Node&>(node).record;
   if (cell == nullptr) return tell_gone(watch);
+  if (planted(Mistake::monitor_never_told) && cell->phase == Phase::ended) return release_watch(&watch);
   Watching* mine = nullptr;
   try {
     mine = &need_watching(*cell);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -53,12 +54,17 @@ void drop(Core& core, WorkerContext* context, Cell* cell, Envelope& envelope, Un
 }
 
 [[nodiscard]] bool is_full(const SideBox& side, std::size_t weight) noexcept {
-  if (side.queue.size() >= side.kind.count_limit()) return true;
+  const std::size_t more = planted(Mistake::bound_off_by_one) ? 1 : 0;
+  if (side.queue.size() >= side.kind.count_limit() + more) return true;
   return side.kind.byte_limit() != 0 && !side.queue.empty() && side.bytes + weight > side.kind.byte_limit();
 }
 
 void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, std::uint32_t* position) {
-  side.queue.push_back({&envelope, weight});
+  if (planted(Mistake::fifo_broken_after_restart) && cell.incarnation > 1) {
+    side.queue.push_front({&envelope, weight});
+  } else {
+    side.queue.push_back({&envelope, weight});
+  }
   side.bytes += weight;
   ++side.pushed;
   if (position != nullptr) *position = side.pushed;
@@ -118,7 +124,7 @@ void turn_away(CoreFace& core, WorkerContext* context, std::deque<SideBox::Waiti
 
 void dead_letter(CoreFace& face, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept {
   Core& core = Core::of(face);
-  core.count(context, why);
+  if (!(planted(Mistake::drop_not_counted) && why == Undelivered::drop_oldest)) core.count(context, why);
   const MessageDescriptor& descriptor = *envelope.descriptor;
   // Only a cell's own turn may name it: for anybody else it may be going away right now.
   std::string path;
@@ -298,6 +304,9 @@ Envelope* take_from_side(Cell& cell) noexcept {
   Envelope* const envelope = side.queue.front().envelope;
   side.bytes -= side.queue.front().weight;
   side.queue.pop_front();
+  if (planted(Mistake::lost_wake_up) && side.queue.size() == 1) {
+    cell.signals.fetch_and(~signal::side_queue, std::memory_order_seq_cst);
+  }
   ++side.taken;
   return envelope;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -40,7 +41,8 @@ void Retries::drop(Cell& cell) noexcept {
 void Retries::failed(Cell& cell) noexcept {
   if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;
   Extras& extras = *cell.extras;
-  if (extras.tries < cell.policy().retry_failed) {
+  if (extras.tries < cell.policy().retry_failed ||
+      (planted(Mistake::retry_without_limit) && cell.policy().retry_failed != 0)) {
     ++extras.tries;
     extras.retry = true;
     return;

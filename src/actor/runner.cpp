@@ -2,6 +2,7 @@
 #include <cassert>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -24,7 +25,8 @@ void run_lane(Cell& cell) {
     LaneNode* const node = cell.lane_rest;
     if (node == nullptr) return;
     cell.lane_rest = node->lane_next;
-    node->run(*node, node->generation == cell.generation() ? &cell : nullptr);
+    const bool is_meant = planted(Mistake::generation_not_checked) || node->generation == cell.generation();
+    node->run(*node, is_meant ? &cell : nullptr);
   }
 }
 
@@ -50,7 +52,7 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
   if (envelope.descriptor->kind == SendKind::ask) {
     const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
     const Instant now = this_turn->worker->fresh_now();
-    if (port.deadline <= now) {
+    if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
       core.count(context, Undelivered::expired);
       core.report_dead_letter(Undelivered::expired, *envelope.descriptor, cell.full_path());
       envelope.descriptor->abandon(envelope, Errc::timeout);
@@ -184,7 +186,9 @@ void Cell::run(Worker& worker) {
         const std::uint32_t bits = signals.fetch_and(~signal::commands, std::memory_order_acq_rel) & signal::commands;
         Lifecycle::obey(*this, bits);
       }
-      if (lane_rest != nullptr || !lane.empty(std::memory_order_relaxed)) run_lane(*this);
+      const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
+                         Lifecycle::accepts(*this) && mailbox.depth() != 0;
+      if (!later && (lane_rest != nullptr || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {
         }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -71,7 +72,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       return;
     case Phase::running:
       cell.set_status(Status::stopping);
-      if (keep || kill || cell.policy().on_stop == OnStop::drop) {
+      if (keep || kill || (cell.policy().on_stop == OnStop::drop && !planted(Mistake::drained_although_dropped))) {
         drop_coroutines(cell);
         begin_ending(cell);
         return;
@@ -106,7 +107,10 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       return;
     case Phase::ended:
       // The parent is about to decide; when it has, `decided` brings us back here.
-      if (is_with_parent(cell)) return;
+      if (is_with_parent(cell)) {
+        if (planted(Mistake::late_failure_restarts_the_stopped)) cell.stop_ordered = false;
+        return;
+      }
       // Waiting for a restart that shall not come.
       if (cell.extras != nullptr) cell.core().scheduler->cancel(cell.extras->restart_timer);
       cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
@@ -123,6 +127,7 @@ void Lifecycle::request_stop(Cell& cell) noexcept {
 }
 
 void Lifecycle::handling_while_draining(Cell& cell) {
+  if (planted(Mistake::stop_deadline_ignored)) return;
   if (cell.extras == nullptr || !cell.extras->stop_timer_armed) arm_stop_timer(cell, cell.policy().stop_within);
 }
 
@@ -165,7 +170,9 @@ bool Lifecycle::stop_next_child(Cell& cell) {
   const bool keep = !cell.stop_ordered || cell.keep_place;
   const bool keeps = keep && cell.failed_or_kept();
   if (cell.extras->child_order != nullptr) return stop_children_in_order(cell, keeps);
-  for (Cell* child = cell.extras->last_child; child != nullptr; child = child->previous_sibling) {
+  const bool wrong_way = planted(Mistake::children_stopped_in_start_order);
+  for (Cell* child = wrong_way ? cell.extras->first_child : cell.extras->last_child; child != nullptr;
+       child = wrong_way ? child->next_sibling : child->previous_sibling) {
     if (child->quiet) {
       if (keeps) continue;
       child->quiet = false;
@@ -221,6 +228,7 @@ void Lifecycle::drop_coroutines(Cell& cell) noexcept {
 
 void Lifecycle::cancel_timers(Cell& cell) noexcept {
   if (cell.extras == nullptr) return;
+  if (planted(Mistake::forgotten_timer) && cell.stop_ordered && cell.keep_place) return;
   Extras& extras = *cell.extras;
   Scheduler& scheduler = *cell.core().scheduler;
   for (TimerRecord* timer : extras.due) {
@@ -302,6 +310,7 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
     if (envelope == nullptr) break;
     core.count(context, why);
     core.report_dead_letter(why, *envelope->descriptor, cell.full_path());
+    if (planted(Mistake::ask_unanswered_on_end) && cell.killed) continue;
     envelope->descriptor->abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
   }
   if (why != Undelivered::restarted) return;  // who closes the place closes its side box
@@ -320,7 +329,9 @@ void Lifecycle::close(Cell& cell) {
   if (cell.policy_has_end_target()) {
     const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
     const bool told = cell.extras != nullptr && cell.extras->eol_told;
-    if (end.cell != nullptr && !told) cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
+    const bool forgets = planted(Mistake::eol_lost) && cell.cut_short;
+    if (end.cell != nullptr && !told && !forgets)
+      cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
   }
   destroy_actor(cell);
   Retries::drop(cell);

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
 
@@ -117,7 +118,7 @@ void Supervision::verdict_given(LaneNode& node, Cell* parent) {
   switch (verdict.kind()) {
     case Verdict::Kind::stop:
       child.own_end = true;
-      extras.eol_told = true;
+      extras.eol_told = !planted(Mistake::eol_twice);
       child.ruling = Ruling::over;
       return Supervision::settle(child, signal::close);
     case Verdict::Kind::escalate: {
@@ -150,8 +151,12 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
   if (std::exchange(extras.uncharged, false)) return true;
   const std::string last =
       "; the last time: " + (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
-  extras.history.lived(now - child.began, policy.intensity, policy.backoff);
-  if (!extras.history.admit(policy.intensity, now)) {
+  if (!planted(Mistake::backoff_not_reset)) {
+    extras.history.lived(now - child.began, policy.intensity, policy.backoff);
+  }
+  Intensity intensity = policy.intensity;
+  if (planted(Mistake::restart_off_by_one) && intensity.restarts != unlimited.restarts) ++intensity.restarts;
+  if (!extras.history.admit(intensity, now)) {
     why_not = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
               std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) + last;
     return false;
@@ -183,7 +188,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
   }
   const Supervising* const all = parent.extras->supervising.get();
   if (all != nullptr && (all->strategy != Strategy::one_for_one || all->step != Supervising::Step::none)) {
-    return begin_group(parent, child, now + after);
+    return begin_group(parent, child, planted(Mistake::restart_without_backoff) ? now : now + after);
   }
   extras.restart_timer.bits = signal::start;
   extras.restart_timer.fire = &signal_by_timer;
@@ -219,6 +224,7 @@ void Supervision::escalate(Cell& parent, Cell& child, const std::string& text) {
 bool Supervision::ends_with(const Cell& parent, const Cell& child) {
   const Significant kind = child.policy().significant;
   if (kind == Significant::no || !child.own_end || parent.parent == nullptr) return false;
+  if (planted(Mistake::significant_failure_ignored) && child.failed) return false;
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) return false;
   if (kind == Significant::all) {
     for (const Cell* other = parent.extras->first_child; other != nullptr; other = other->next_sibling) {
