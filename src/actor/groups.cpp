@@ -67,9 +67,10 @@ bool stop_next_member(Cell& parent, Supervising& group) {
     const std::uint32_t order = child->policy().restart == Restart::never ? signal::stop : signal::keep;
     if (std::exchange(child->asked, false)) {
       Supervision::settle(*child, order);  // the Verdict that was asked for comes too late
-    } else {
+    } else if (!is_with_parent(*child)) {
       child->signal_command(order);
     }
+    // Else it rests, and word of that is on its way to us: it might take the order for its next life.
     return true;
   }
   return false;

@@ -230,6 +230,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     if (kept != nullptr && (!kept->quiet || kept->in_group)) refuse_name(body, core, parent.full_path());
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
+      // Of our former life; relaxed: our own order.
+      kept->signals.fetch_and(~signal::keep, std::memory_order_relaxed);
       Lifecycle::destroy_actor(*kept);  // a state that was kept for a restart of the place alone
       Body& old = *kept->body;
       // Last in start order, and with a fresh budget: those before it failed under another supervisor.

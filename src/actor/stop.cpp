@@ -184,9 +184,10 @@ bool Lifecycle::stop_next_child(Cell& cell) {
     const std::uint32_t order = keeps ? signal::keep : cell.killed ? signal::kill : signal::stop;
     if (std::exchange(child->asked, false)) {
       Supervision::settle(*child, order);  // the Verdict that was asked for comes too late
-    } else {
+    } else if (!is_with_parent(*child)) {
       child->signal_command(order);
     }
+    // Else it rests, and word of that is on its way to us: it might take the order for its next life.
     return true;
   }
   cell.extras->stopping_child = nullptr;

@@ -45,7 +45,10 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     if (parent->phase == Phase::ending) {
       // It failed while we are ending: not restarted now.
       const bool keeps = parent->failed_or_kept() && (!parent->stop_ordered || parent->keep_place);
-      parent->extras->stopping_child = parent->extras->child_order == nullptr ? &child : nullptr;
+      // Another may be waited for: told a second time, it could take that for its next life.
+      if (parent->extras->child_order == nullptr && parent->extras->stopping_child == nullptr) {
+        parent->extras->stopping_child = &child;
+      }
       return Supervision::settle(child, keeps ? signal::keep : signal::close);
     }
     if (child.in_group && parent->extras->supervising->step == Supervising::Step::stopping) {
@@ -112,6 +115,8 @@ void Supervision::verdict_given(LaneNode& node, Cell* parent) {
   if (parent == nullptr || !extras.verdict) return;
   Verdict verdict = std::move(*extras.verdict);
   extras.verdict.reset();
+  // It ends by now, and deals with this child when its turn comes, as with all others: nobody is begun anew in there.
+  if (parent->phase == Phase::ending) return;
   // Stopped meanwhile, by its group or with its supervisor.
   if (!std::exchange(child.asked, false)) return;
   Cell& supervisor = *parent;

@@ -231,4 +231,48 @@ TEST(L2, only_the_supervisor_itself_gives_verdicts) {
   }
 }
 
+struct Fail {};
+
+/// Supervises one child that it is asked about and a younger one that takes its time to end.
+struct Sentenced {
+  struct Slow {
+    Task<> terminating(Context& cx) { co_await cx.sleep(500ms); }
+    void handle(Say) {}
+  };
+  explicit Sentenced(Journal* j) : journal(j) {}
+  void init(Context& cx) {
+    cx.strategy(Strategy::one_for_all);
+    asked = cx.spawn(child<Counter>("asked", 1).restart(Restart::ask).backoff(0ms, 0ms).on_end(cx.self(this)));
+    (void)cx.spawn(child<Slow>("slow"));
+  }
+  Verdict handle(Eol<Counter> end, Context& cx) {
+    if (!end.asks) return Verdict::stop();
+    journal->note("verdict on life " + std::to_string(end.incarnation));
+    cx.restart(cx.self(this));  // heard before the Verdict is: when that comes, the supervisor ends
+    return Verdict::restart();
+  }
+  void handle(Fail) { asked.send(Break{"boom"}); }
+  std::uint32_t handle(Lives, Context& cx) const { return cx.incarnation(); }
+  Journal* journal;
+  Ref<Counter> asked;
+};
+
+// Found by the family of seed 754: the child was begun anew below a supervisor that ended, stopped, and begun again, for as
+// long as its sibling took to end.
+TEST(L2, a_verdict_that_reaches_a_supervisor_on_its_way_out_begins_nobody_anew) {
+  sim::TestRuntime world;
+  Journal journal;
+  Watch watch(world.runtime());
+  const auto supervisor = world.spawn(child<Sentenced>("s", &journal).restart(Restart::always));
+  world.run();
+  supervisor.send(Fail{});
+  world.advance(10s);
+  EXPECT_EQ(journal.take(), Lines{"verdict on life 1"});
+  EXPECT_EQ(world.ask<Lives>(supervisor).value(), 2U);
+  // Its second life comes with its supervisor's, and no other.
+  EXPECT_EQ(watch.count("/s/asked initializing>running 2"), 1U);
+  EXPECT_EQ(watch.count("/s/asked starting>initializing 3"), 0U);
+  EXPECT_EQ(watch.count("/s/asked restarting 1"), 0U);
+}
+
 }  // namespace
