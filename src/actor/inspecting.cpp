@@ -41,7 +41,7 @@ std::string describe_actor(const Cell& cell) {
 }
 
 std::uint32_t queued_in(const Cell& cell) {
-  std::uint32_t depth = cell.mailbox.depth();
+  std::uint32_t depth = cell.mailbox.depth(cell.queue);
   SideBox* const side = cell.side.load(std::memory_order_acquire);
   if (side == nullptr) return depth;
   const std::lock_guard lock(side->mutex);

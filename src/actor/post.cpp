@@ -78,7 +78,7 @@ void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
   while (!side.waiting.empty()) {
     const SideBox::Waiting first = side.waiting.front();
     if (side.queues ? is_full(side, first.weight)
-                    : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed))
+                    : is_full(cell))
       return;
     side.waiting.pop_front();
     count_sent(core, context);
@@ -171,7 +171,7 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
       if (side->queues) return is_full(*side, weight) ? Admission::full : Admission::admitted;
     }
   }
-  return cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed) ? Admission::full : Admission::admitted;
+  return is_full(cell) ? Admission::full : Admission::admitted;
 }
 
 Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
@@ -181,7 +181,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
   SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
   if (side == nullptr) {
-    if (cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed)) return Admission::full;
+    if (is_full(cell)) return Admission::full;
     count_sent(core, context);
     if (cell.mailbox.push(&envelope)) core.scheduler->schedule(cell);
     return Admission::admitted;
@@ -191,7 +191,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   if (side->generation != generation) return Admission::gone;
   let_in(core, context, cell, *side);
   if (!side->waiting.empty()) return Admission::full;
-  if (side->queues ? is_full(*side, weight) : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed))
+  if (side->queues ? is_full(*side, weight) : is_full(cell))
     return Admission::full;
   count_sent(core, context);
   if (side->queues) {
@@ -231,7 +231,7 @@ std::uint32_t taken_from(Cell& target) noexcept {
     const std::lock_guard lock(side->mutex);
     if (side->queues) return side->taken;
   }
-  return target.mailbox.taken();
+  return target.queue.taken.load(std::memory_order_relaxed);
 }
 
 void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position) {
@@ -246,7 +246,7 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
   SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
   if (side == nullptr) {
     // Only the bound is in the way.
-    if (system || cell.mailbox.depth() < cell.bound.load(std::memory_order_relaxed)) {
+    if (system || !is_full(cell)) {
       if (cell.mailbox.push(&envelope, position)) core.scheduler->schedule(cell);
       return;
     }
@@ -267,7 +267,7 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
       let_in(core, context, cell, *side);
       const bool full = !side->waiting.empty() ||
                         (side->queues ? is_full(*side, weight)
-                                      : cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed));
+                                      : is_full(cell));
       const WhenFull policy =
           side->queues
               ? side->kind.when_full()

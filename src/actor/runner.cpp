@@ -114,7 +114,7 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
   if (cell.lane_rest != nullptr) return false;
   for (;;) {
     Envelope* retired = nullptr;
-    Envelope* const envelope = cell.mailbox.take(retired);
+    Envelope* const envelope = cell.mailbox.take(cell.queue, retired);
     retire(core, context, retired);
     if (envelope == nullptr) break;
     core.count(context, Undelivered::gone);
@@ -122,13 +122,13 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
     envelope->descriptor->abandon(*envelope, Errc::gone);
   }
   Envelope* retired = nullptr;
-  if (!cell.mailbox.try_idle(retired)) return false;
+  if (!cell.mailbox.try_idle(cell.queue, retired)) return false;
   retire(core, context, retired);
   return true;
 }
 
 [[nodiscard]] bool nothing_queued(const Cell& cell) noexcept {
-  return cell.mailbox.depth() == 0 && (cell.signals.load(std::memory_order_relaxed) & signal::side_queue) == 0;
+  return cell.mailbox.empty(cell.queue) && (cell.signals.load(std::memory_order_relaxed) & signal::side_queue) == 0;
 }
 
 }  // namespace
@@ -170,7 +170,7 @@ void Cell::run(Worker& worker) {
       // What was left in the lane after close() had looked is freed here; what comes once we are idle wakes the list.
       do {
         drop_late_nodes(*this);
-        while (!mailbox.try_idle(retired)) (void)drain_vacant_once(core, context);
+        while (!mailbox.try_idle(queue, retired)) (void)drain_vacant_once(core, context);
         retire(core, context, std::exchange(retired, nullptr));
       } while (!lane.empty(std::memory_order_seq_cst) && mailbox.wake());
       // The very last act: the parent may give the place to somebody else at once.
@@ -225,7 +225,7 @@ void Cell::run(Worker& worker) {
       } else {
         if (extras != nullptr) extras->ticked = false;
         Envelope* retired = nullptr;
-        Envelope* envelope = mailbox.take(retired);
+        Envelope* envelope = mailbox.take(queue, retired);
         retire(core, context, retired);
         if (envelope != nullptr) {
           looks = 0;
@@ -242,7 +242,7 @@ void Cell::run(Worker& worker) {
         } else {
           if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
             grant_room(*this);
-            if (mailbox.depth() != 0 || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
+            if (!mailbox.empty(queue) || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
           }
           if (extras != nullptr && !extras->due.empty()) {
             if (++looks < patience_with_a_push) continue;
@@ -258,7 +258,7 @@ void Cell::run(Worker& worker) {
               core.scheduler->cancel(extras->await_clock)) {
             extras->await_clock.set = false;
           }
-          if (mailbox.try_idle(retired)) {
+          if (mailbox.try_idle(queue, retired)) {
             retire(core, context, retired);
             // Dekker: who left word before finding us busy is found here.
             constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
@@ -290,7 +290,7 @@ void Cell::run(Worker& worker) {
 
 bool Cell::drain_vacant_once(Core& core, WorkerContext* context) noexcept {
   Envelope* retired = nullptr;
-  Envelope* const envelope = mailbox.take(retired);
+  Envelope* const envelope = mailbox.take(queue, retired);
   retire(core, context, retired);
   if (envelope == nullptr) {
     StdAtomics::pause();

@@ -32,7 +32,7 @@ void make_root(Core& core) {
   Cell& root = core.new_cell();
   root.body = make_body<Guardian>(core.memory, core.options.name, FromValues<>{}, &default_policy);
   root.parent = nullptr;
-  root.bound.store(Mailbox::no_limit, std::memory_order_relaxed);
+  root.mailbox.set_bound(root.queue, Mailbox::no_limit);
   root.phase = Phase::starting;
   (void)root.need_extras();
   core.root = &root;

@@ -53,7 +53,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
   cell.place_generation = cell.generation();
   const Mailbox& box = body.policy->mailbox;
   const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
-  cell.bound.store(side ? Mailbox::no_limit : box.count_limit(), std::memory_order_relaxed);
+  cell.mailbox.set_bound(cell.queue, side ? Mailbox::no_limit : box.count_limit());
   cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
   cell.scheduling_group = parent.scheduling_group;
   cell.quiet = false;

@@ -81,7 +81,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       // With nothing queued and nothing under way it ends at once: a timer would only cost. A message that comes in
       // meanwhile arms it (handling_while_draining).
       if (!again &&
-          (cell.mailbox.depth() != 0 || cell.turn_root != nullptr || cell.interleaved != 0 || cell.ops().has_loop)) {
+          (!cell.mailbox.empty(cell.queue) || cell.turn_root != nullptr || cell.interleaved != 0 || cell.ops().has_loop)) {
         arm_stop_timer(cell, cell.policy().stop_within);
       }
       return;
@@ -306,7 +306,7 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
   WorkerContext* const context = context_for(&core);
   for (;;) {
     Envelope* retired = nullptr;
-    Envelope* const envelope = cell.mailbox.take(retired);
+    Envelope* const envelope = cell.mailbox.take(cell.queue, retired);
     if (retired != nullptr) free_envelope(core, context, *retired);
     if (envelope == nullptr) break;
     core.count(context, why);

@@ -216,8 +216,8 @@ Error timeout_error(const AskRecord& record, Instant now) {
         target.gate.load(std::memory_order_acquire) >> gate_bit::bits == record.generation) {
       // relaxed: for the text only.
       const char* const held_up = target.suspended.load(std::memory_order_relaxed) ? "; the actor is suspended" : "";
-      const auto before = static_cast<std::int32_t>(record.position - record.taken_when_sent) - 1;
-      const auto behind = static_cast<std::int32_t>(record.position - taken_from(target));
+      const auto before = MessageList<Envelope>::apart(record.position, record.taken_when_sent) - 1;
+      const auto behind = MessageList<Envelope>::apart(record.position, taken_from(target));
       const std::string stood = ", " + std::to_string(std::max(before, 0)) + " stood before it";
       const Instant began{target.request_began.load(std::memory_order_relaxed)};
       // The last one taken, and not begun: it was found expired in this same instant.

@@ -16,7 +16,7 @@ namespace {
 
 using std::memory_order;
 
-struct Message {
+struct alignas(16) Message {
   ModelAtomics::Atomic<Message*> next{nullptr};
   model::Plain<int> payload{0};
 };
@@ -28,6 +28,7 @@ struct Command {
 template <class List>
 struct World {
   List list;
+  typename List::Owned owned;
   std::array<std::optional<Message>, 3> messages;
   detail::Lane<Command, ModelAtomics> lane;
   Command command;
@@ -77,11 +78,11 @@ struct World {
       actor = actor + 1;  // races with every other owner
       for (Command* at = lane.take_all(); at != nullptr; at = at->lane_next) ++commands;
       Message* retired = nullptr;
-      while (Message* const message = list.take(retired)) {
+      while (Message* const message = list.take(owned, retired)) {
         retire(retired);
         handle(message);
       }
-      const bool idle = list.try_idle(retired);
+      const bool idle = list.try_idle(owned, retired);
       if (idle) {
         retire(retired);
         // A command may have come between our look at the lane and going idle; whoever wins the wake runs.
@@ -111,7 +112,7 @@ struct World {
     model::require(scheduled.load() <= 1, "one run is asked for at a time");
     if (scheduled.exchange(0) == 1) run_owner();
     model::require(list.is_idle(), "the list is idle when nothing is left");
-    model::require(list.depth() == 0, "and knows it");
+    model::require(list.depth(owned) == 0, "and knows it");
     model::require(lane.empty(), "no command is left");
   }
 };
@@ -182,13 +183,58 @@ TEST(MessageListModel, ownership_passes_between_workers_without_overlap) {
   EXPECT_TRUE(model::shown(report, "2 senders|2 workers, 2 preemptions, 1 old read").passed()) << report.failure;
 }
 
+// A bound that holds however many push at once: each sees the count as it is when its node goes in.
+template <class List>
+struct Bounded {
+  List list;
+  typename List::Owned owned;
+  std::array<Message, 3> messages;
+  int in = 0;
+
+  Bounded() { list.set_bound(owned, 1); }
+  void send(std::size_t number) {
+    if (list.try_push(&messages[number]) == detail::Push::full) return;
+    ++in;
+  }
+  void first() { send(0); }
+  void second() { send(1); }
+  void at_end() {
+    model::require(in == 1, "one of two gets in where there is room for one");
+    model::require(list.depth(owned) == 1, "and one waits");
+    Message* retired = nullptr;
+    model::require(list.take(owned, retired) != nullptr, "which can be taken");
+  }
+};
+TEST(MessageListModel, M4_no_more_than_the_bound_get_in_however_many_push_at_once) {
+  using W = Bounded<detail::MessageList<Message, ModelAtomics>>;
+  const auto report = model::check<W>({}, {{"first", &W::first}, {"second", &W::second}});
+  EXPECT_TRUE(model::shown(report, "2 senders within a bound of 1").passed()) << report.failure;
+}
+// Control: the bound looked at before the push, as a count beside the tail would have it.
+struct LooksFirst : detail::MessageList<Message, ModelAtomics> {
+  Owned* owned = nullptr;
+  void set_bound(Owned& all, std::uint32_t bound) {
+    owned = &all;
+    all.bound.store(bound);
+  }
+  detail::Push try_push(Message* message) {
+    if (depth(*owned) >= owned->bound.load()) return detail::Push::full;
+    return push(message) ? detail::Push::idle : detail::Push::busy;
+  }
+};
+TEST(MessageListModelControl, finds_a_bound_that_is_looked_at_before_the_push) {
+  using W = Bounded<LooksFirst>;
+  const auto report = model::check<W>({}, {{"first", &W::first}, {"second", &W::second}});
+  EXPECT_NE(report.failure.find("one of two gets in"), std::string::npos) << report.summary();
+}
+
 // Controls: the bugs that the checker must find, planted on top of the right list.
 enum class Bug { none, frees_at_once, idles_without_wake };
 template <Bug bug>
 struct Buggy : detail::MessageList<Message, ModelAtomics> {
   using Base = detail::MessageList<Message, ModelAtomics>;
-  Message* take(Message*& retired) {
-    Message* const message = Base::take(retired);
+  Message* take(typename Base::Owned& owned, Message*& retired) {
+    Message* const message = Base::take(owned, retired);
     if (bug == Bug::frees_at_once) retired = message;  // promise (4) ignored
     return message;
   }
@@ -200,7 +246,7 @@ struct Freeing : World<Buggy<bug>> {
   void owner_once() {
     Message* retired = nullptr;
     for (int taken = 0; taken < 2;) {
-      Message* const message = this->list.take(retired);
+      Message* const message = this->list.take(this->owned, retired);
       if (message == nullptr) {
         ModelAtomics::pause();
         continue;

@@ -216,66 +216,67 @@ inline constexpr unsigned bits = 3;
 
 class alignas(64) Cell final : public Context, public Runnable {
  public:
-  // ---- first line: what a send touches
-  MessageList<Envelope> mailbox;          // [any]
-  Lane<LaneNode> lane;                    // [any]
-  std::atomic<std::uint32_t> signals{0};  // [any]
+  // ---- first line: what a sender writes with each message, and beside it what is touched at an end only
+  MessageList<Envelope> mailbox;  // [any]
+  EndNotice end_notice{};
+  std::uint64_t unnamed_number = 0;
+
+  // ---- second line: read by many and seldom written, so that a stream of messages leaves it where it is
   std::atomic<std::uint32_t> gate{0};     // [any] generation << 3 | gate bits
+  std::atomic<std::uint32_t> signals{0};  // [any]
+  Lane<LaneNode> lane;                    // [any]
   Body* body = nullptr;
   Extras* extras = nullptr;
-
-  // ---- second line
-  Cell* parent = nullptr;            // constant for a generation
-  Cell* previous_sibling = nullptr;  // [parent]
-  Cell* next_sibling = nullptr;      // [parent]
-  Root* turn_root = nullptr;         // the coroutine that keeps the turn, or null
-  Awaiter* awaiters = nullptr;
-  Failure* failure = nullptr;
-  LaneNode* lane_rest = nullptr;  // taken from the lane, not yet run
-  EndNotice end_notice{};
+  Cell* parent = nullptr;               // constant for a generation
   std::atomic<SideBox*> side{nullptr};  // [any] of a mailbox with a lock, or with waiting senders; sticky
-  std::uint64_t unnamed_number = 0;
-  Instant began{};  // when this incarnation was begun, then when its init ended
-  // [any] how many messages, and what a full list does. Its parent's next incarnation may say it anew (relaxed: whoever
-  // sends meanwhile goes by the one or the other).
-  std::atomic<std::uint32_t> bound{Mailbox::no_limit};
-  std::uint32_t incarnation = 0;
-  std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
-  std::uint32_t last_await = 0;
-  std::atomic<bool> drops_newest{false};
-  Phase phase = Phase::vacant;
-  std::uint8_t scheduling_group = 0;
-  std::atomic<Status> status{Status::stopped};  // [any]
-  bool init_succeeded = false;
-  bool constructed = false;
-  bool failed = false;         // how the incarnation ended
-  bool by_wish = false;        // it threw Need::stop
-  bool killed = false;         // everything below ends at once, too
-  bool stop_at_start = false;  // a kept place was told to stop: it closes when it would be begun
-  bool status_stated = false;  // the actor said how it fares: its children do not overrule it
-  bool stop_ordered = false;
-  bool keep_place = false;
-  bool draining_waits = false;
-  bool quiet = false;                  // [parent] kept: nothing left to stop
-  bool in_group = false;               // [parent] is restarted with others
-  bool asked = false;                  // [parent] a Verdict is awaited
-  bool own_end = false;                // it ended by itself, not by order
-  bool retries = false;                // constant for a place: a message that failed is handled again
-  bool lived_out = false;              // its time (live_for) was over
-  std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
-  std::uint16_t interleaved = 0;       // roots of that kind
-  std::uint16_t ready = 0;             // awaiters that wait for the turn
-  Ruling ruling = Ruling::none;        // [parent] of this incarnation's end
-  bool cut_short = false;              // its stop deadline passed
-  std::atomic<std::uint32_t> notices_seen{
-      0};  // [parent] writes: until it equals end_notice.posted the end is the parent's
+  Cell* previous_sibling = nullptr;     // [parent]
+  Cell* next_sibling = nullptr;         // [parent]
 
-  // ---- read by others while this actor waits (cycles, reports of timeouts)
+  // ---- third line: written by its own turn with each message, and by nobody else
+  MessageList<Envelope>::Owned queue;     // its bound: [parent] may be said anew by its parent's next incarnation
+  std::atomic<std::uint64_t> handled{0};  // [any]
+  Root* turn_root = nullptr;              // the coroutine that keeps the turn, or null
+  Awaiter* awaiters = nullptr;
+  LaneNode* lane_rest = nullptr;  // taken from the lane, not yet run
+  Phase phase = Phase::vacant;
+  std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
+  bool draining_waits = false;
+  bool retries = false;           // constant for a place: a message that failed is handled again
+  std::uint16_t interleaved = 0;  // roots of that kind
+  std::uint16_t ready = 0;        // awaiters that wait for the turn
+  Failure* failure = nullptr;
+
+  // ---- fourth line
+  Instant began{};  // when this incarnation was begun, then when its init ended
+  // read by others while this actor waits (cycles, reports of timeouts)
+  std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
   std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
   std::atomic<std::uint32_t> waits_generation{0};  // [any]
   std::atomic<std::uint32_t> waits_number{0};      // [any]
-  std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
-  std::atomic<std::uint64_t> handled{0};           // [any]
+  std::uint32_t incarnation = 0;
+  std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
+  std::uint32_t last_await = 0;
+  // [parent] writes: until it equals end_notice.posted the end is the parent's
+  std::atomic<std::uint32_t> notices_seen{0};
+  std::uint8_t scheduling_group = 0;
+  std::atomic<bool> drops_newest{false};        // what a full list does
+  std::atomic<Status> status{Status::stopped};  // [any]
+  Ruling ruling = Ruling::none;                 // [parent] of this incarnation's end
+  bool init_succeeded : 1 = false;
+  bool constructed : 1 = false;
+  bool by_wish : 1 = false;        // it threw Need::stop
+  bool status_stated : 1 = false;  // the actor said how it fares: its children do not overrule it
+  bool lived_out : 1 = false;      // its time (live_for) was over
+  bool cut_short : 1 = false;      // its stop deadline passed
+  bool failed = false;             // how the incarnation ended
+  bool killed = false;             // everything below ends at once, too
+  bool stop_at_start = false;      // a kept place was told to stop: it closes when it would be begun
+  bool stop_ordered = false;
+  bool keep_place = false;
+  bool own_end = false;   // it ended by itself, not by order
+  bool quiet = false;     // [parent] kept: nothing left to stop
+  bool in_group = false;  // [parent] is restarted with others
+  bool asked = false;     // [parent] a Verdict is awaited
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {

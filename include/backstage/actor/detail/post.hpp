@@ -161,17 +161,22 @@ void sent_to_nobody(const MessageDescriptor& descriptor) noexcept;
 /// A dead letter: counted, told to the events, its payload abandoned, its memory freed.
 void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept;
 
+/// Whether a bounded list has no room. Exact when nobody else sends.
+[[nodiscard]] inline bool is_full(const Cell& cell) noexcept {
+  return cell.mailbox.depth(cell.queue) >= cell.queue.bound.load(std::memory_order_relaxed);
+}
+
 /// Hands an envelope over. It was counted as sent by the caller.
 inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope,
                  std::uint32_t* position = nullptr) {
   // acquire: pairs with the release that opened the place; a mismatch in any bit (other generation, refusing,
   // special mailbox) takes the slow side.
-  if (cell.gate.load(std::memory_order_acquire) != envelope.generation << gate_bit::bits ||
-      cell.mailbox.depth() >= cell.bound.load(std::memory_order_relaxed)) [[unlikely]] {
-    post_slowly(core, context, cell, envelope, position);
-    return;
+  if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {
+    const Push pushed = cell.mailbox.try_push(&envelope, position);
+    if (pushed == Push::busy) return;
+    if (pushed == Push::idle) return core.scheduler->schedule(cell);
   }
-  if (cell.mailbox.push(&envelope, position)) core.scheduler->schedule(cell);
+  post_slowly(core, context, cell, envelope, position);
 }
 
 }  // namespace detail

@@ -1,13 +1,16 @@
-// An intrusive queue from many senders to one owner whose tail word is also the owner's run state.
+// An intrusive queue from many senders to one owner whose tail word is also the owner's run state and the count of what
+// was ever pushed.
 //
-// Any thread may push() and wake(); everything else belongs to the owner, which is whoever was told to run it.
+// Any thread may push(), try_push() and wake(); what takes an Owned belongs to the owner, which is whoever was told to
+// run it. The owner's own part stands apart, so that it can lie on a cache line that senders never touch.
 //   (1) Every pushed node is taken exactly once, and nodes of one sender in the order of its pushes.
 //   (2) Ownership: exactly one push() or wake() that finds the list idle returns true, and its caller must see to
 //       it that the owner runs. While the list is not idle nobody else is told to run it.
 //   (3) After try_idle() returned true the list was empty at that instant and the owner owns it no longer.
 //   (4) A node's memory is in use until take() or try_idle() hands it back as `retired` (the push after it links
 //       through it), although its payload may be destroyed as soon as it has been handled.
-//   (5) depth() never counts fewer than wait, and exactly those when nobody is in the middle of a push.
+//   (5) try_push() never lets more than the bound wait, however many push at once. It may take a list for full that has
+//       room (the limit is brought up to date only now and then): depth() is exact, ask it then.
 //
 // States of the tail word, and who moves it:
 //
@@ -15,10 +18,17 @@
 //      awake --push()--> node ; node --push()--> node
 //      node (taken, no successor) --try_idle()--> idle ; awake --try_idle()--> idle
 //
-// Cost: one exchange and one addition for a send, one compare-exchange for a turn's end. After Vyukov's MPSC queue, with the idle
-// state folded into the tail as the actor runtimes of Pony and others do.
+// The word: 44 bits of the node's address (48 bits, 16-aligned; 0 idle, 1 awake), then 20 bits that count the pushes. They
+// make a push one compare-exchange, which sees the count as it is at that very instant: no addition beside it, and no
+// bound overshot. An exchange would be a little cheaper where many push at once, but it needs a count of its own. That a node
+// comes back at the same address is no harm: the word says that it is the last now, and that is all a push must know.
+//
+// Cost: one compare-exchange for a send, one for a turn's end. After Vyukov's MPSC queue, with the idle state folded into the
+// tail as the actor runtimes of Pony and others do.
 #pragma once
 
+#include <algorithm>
+#include <cassert>
 #include <cstdint>
 
 #include "backstage/exec/detail/atomics.hpp"
@@ -27,106 +37,193 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-/// Node: `typename Atomics::template Atomic<Node*> next;`, aligned to at least 4.
+enum class Push : std::uint8_t {
+  busy,  ///< it is in; its owner runs, or will
+  idle,  ///< it is in, and the caller must schedule the owner
+  full,  ///< it is not in: no room, as far as the limit knows
+};
+
+/// Node: `typename Atomics::template Atomic<Node*> next;`, aligned to 16.
 template <class Node, class Atomics = StdAtomics>
 class MessageList {
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
-  static constexpr std::uintptr_t idle = 0;
-  static constexpr std::uintptr_t awake = 1;
+  static constexpr unsigned count_bits = 20;
+  static constexpr std::uint64_t count_mask = (1U << count_bits) - 1;
+  static constexpr std::uint64_t idle = 0;
+  static constexpr std::uint64_t awake = 1;
 
  public:
+  /// As bound: none.
+  static constexpr std::uint32_t unlimited = INT32_MAX;
+  /// Numbers of pushes are told apart as long as fewer than half of this lie between them.
+  static constexpr std::uint32_t numbers = 1U << count_bits;
+
+  /// How many pushes number `a` is after number `b`, or after so many taken.
+  [[nodiscard]] static constexpr std::int32_t apart(std::uint32_t a, std::uint32_t b) noexcept {
+    const std::uint32_t forward = (a - b) & static_cast<std::uint32_t>(count_mask);
+    return static_cast<std::int32_t>(forward) - (forward < numbers / 2 ? 0 : static_cast<std::int32_t>(numbers));
+  }
+
+  /// The owner's part.
+  struct Owned {
+    Node* last = nullptr;                    // taken, not yet retired
+    Atomic<std::uint32_t> taken{0};          // the owner writes
+    Atomic<std::uint32_t> bound{unlimited};  // how many may wait
+  };
+
   MessageList() = default;
   MessageList(const MessageList&) = delete;
   MessageList& operator=(const MessageList&) = delete;
 
-  /// Any thread. True: the list was idle and the caller must schedule the owner. `position` receives the node's
-  /// number: how many were pushed before it, and itself (approximately its place, when others push just now).
+  /// Any thread, whatever the bound. True: the list was idle and the caller must schedule the owner. `position` receives
+  /// the node's number, modulo `numbers` (and never 0): how many were pushed before it, and itself.
   bool push(Node* node, std::uint32_t* position = nullptr) noexcept {
-    // relaxed: published by the exchange below.
-    node->next.store(nullptr, std::memory_order_relaxed);
-    // relaxed: a count; nothing is read through it. Counted before it can be taken, so that depth() is never negative
-    // for the owner. (The predecessor in the list could carry the number at no cost, but it may not have its own yet:
-    // it stands in the list before its sender goes on. The model checker found that.)
-    const std::uint32_t number = pushed_.fetch_add(1, std::memory_order_relaxed) + 1;
-    if (position != nullptr) *position = number;
-    // acq_rel: release publishes the payload to whoever links behind us; acquire orders us behind the owner's going
-    // idle. The owner itself gets the payload through next or first_.
-    const std::uintptr_t before = tail_.exchange(reinterpret_cast<std::uintptr_t>(node), std::memory_order_acq_rel);
-    if (before <= awake) {
-      // release: publishes the payload; pairs with the acquire in take().
-      first_.store(node, std::memory_order_release);
-      return before == idle;
-    }
-    // The predecessor lives until its successor is linked (promise 4). release: as above.
-    reinterpret_cast<Node*>(before)->next.store(node, std::memory_order_release);
-    return false;
+    return link<false>(node, position) == Push::idle;
+  }
+
+  /// Any thread, within the bound.
+  [[nodiscard]] Push try_push(Node* node, std::uint32_t* position = nullptr) noexcept {
+    return link<true>(node, position);
   }
 
   /// Any thread. True: the list was idle and empty, it is now awake, and the caller must schedule the owner.
   bool wake() noexcept {
-    std::uintptr_t expected = idle;
     // seq_cst: the second half of Dekker's pattern with try_idle(): whoever leaves word for the owner elsewhere
     // (lane, signals) and then calls wake() either finds it idle, or the owner finds the word after going idle.
-    return tail_.compare_exchange_strong(expected, awake, std::memory_order_seq_cst);
+    std::uint64_t word = tail_.load(std::memory_order_seq_cst);
+    while (address(word) == idle) {
+      if (tail_.compare_exchange_weak(word, pack(awake, word), std::memory_order_seq_cst)) return true;
+    }
+    return false;
   }
 
-  /// Owner. The next node, or null (empty, or a sender stands between its exchange and its link: see pushing()).
+  /// Owner. The next node, or null (empty, or a sender stands between its exchange and its link).
   /// `retired` is the node taken before, whose memory the caller may now reuse, or null.
-  Node* take(Node*& retired) noexcept {
+  Node* take(Owned& owned, Node*& retired) noexcept {
     retired = nullptr;
     Node* next = nullptr;
-    if (last_ == nullptr) {
-      // acquire: pairs with the release in push().
+    if (owned.last == nullptr) {
+      // acquire: pairs with the release in link().
       next = first_.load(std::memory_order_acquire);
       if (next == nullptr) return nullptr;
       // relaxed: only a push that finds the list empty writes it again, and it synchronises through tail_.
       first_.store(nullptr, std::memory_order_relaxed);
     } else {
-      next = last_->next.load(std::memory_order_acquire);
+      next = owned.last->next.load(std::memory_order_acquire);
       if (next == nullptr) return nullptr;
-      retired = last_;
+      retired = owned.last;
     }
-    last_ = next;
+    owned.last = next;
     // relaxed: read as a hint by senders, and exactly by the first sender after an idle spell through tail_.
-    taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed) + 1;
+    owned.taken.store(taken, std::memory_order_relaxed);
+    // Now and then only: the senders read it with each message, and each store takes the line away from them.
+    if (taken % news_every == 0) tell_limit(owned);
     return next;
   }
 
   /// Owner. Gives the ownership up if nothing is queued. False: something is, or is just being pushed.
-  bool try_idle(Node*& retired) noexcept {
+  bool try_idle(Owned& owned, Node*& retired) noexcept {
     retired = nullptr;
-    std::uintptr_t expected = last_ != nullptr ? reinterpret_cast<std::uintptr_t>(last_) : awake;
-    Node* const last = last_;
+    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
+    Node* const last = owned.last;
+    std::uint64_t expected = pack(last != nullptr ? of(last) : awake, taken);
+    // relaxed: a look before the costly exchange, which decides.
+    if (tail_.load(std::memory_order_relaxed) != expected) return false;
+    tell_limit(owned);
     // Cleared first: after the exchange another thread may own the list already.
-    last_ = nullptr;
-    // seq_cst: first half of Dekker's pattern with wake(); its release part publishes taken_ and the owner's state
-    // to the next owner.
-    if (tail_.compare_exchange_strong(expected, idle, std::memory_order_seq_cst)) {
+    owned.last = nullptr;
+    // seq_cst: first half of Dekker's pattern with wake(); its release part publishes the owner's state to the next owner.
+    if (tail_.compare_exchange_strong(expected, pack(idle, taken), std::memory_order_seq_cst)) {
       retired = last;
       return true;
     }
-    last_ = last;
+    owned.last = last;
     return false;
   }
 
+  /// Whoever decides about the place; a running owner brings the limit up to date by itself. Who sends meanwhile goes by
+  /// the one bound or the other.
+  void set_bound(Owned& owned, std::uint32_t bound) noexcept {
+    owned.bound.store(bound, std::memory_order_relaxed);
+    tell_limit(owned);
+  }
+
   /// Any thread: about how many nodes wait. Exact for the owner when nobody pushes.
-  [[nodiscard]] std::uint32_t depth() const noexcept {
-    // relaxed: a hint; a stale pair may look negative.
-    const auto waiting =
-        static_cast<std::int32_t>(pushed_.load(std::memory_order_relaxed) - taken_.load(std::memory_order_relaxed));
+  [[nodiscard]] std::uint32_t depth(const Owned& owned) const noexcept {
+    // relaxed: a hint; a stale pair may look negative. Wraps are counted a moment after the word wraps.
+    const auto word = static_cast<std::uint32_t>(tail_.load(std::memory_order_relaxed) & count_mask);
+    const std::uint32_t pushed = (wraps_.load(std::memory_order_relaxed) << count_bits) + word;
+    auto waiting = static_cast<std::int32_t>(pushed - owned.taken.load(std::memory_order_relaxed));
+    if (waiting < -static_cast<std::int32_t>(numbers / 2)) waiting += static_cast<std::int32_t>(numbers);
     return waiting < 0 ? 0 : static_cast<std::uint32_t>(waiting);
   }
-  [[nodiscard]] std::uint32_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool is_idle() const noexcept { return tail_.load(std::memory_order_seq_cst) == idle; }
+  /// Any thread: whether nothing waits. Exact for the owner: also what is just being pushed counts.
+  [[nodiscard]] bool empty(const Owned& owned) const noexcept {
+    return ((tail_.load(std::memory_order_relaxed) ^ owned.taken.load(std::memory_order_relaxed)) & count_mask) == 0;
+  }
+  [[nodiscard]] bool is_idle() const noexcept { return address(tail_.load(std::memory_order_seq_cst)) == idle; }
 
  private:
-  Atomic<std::uintptr_t> tail_{idle};  // written by everybody
-  Atomic<Node*> first_{nullptr};       // written by the push that found the list empty, cleared by the owner
-  Node* last_ = nullptr;               // owner: taken, not yet retired
-  Atomic<std::uint32_t> taken_{0};     // owner writes
-  Atomic<std::uint32_t> pushed_{0};    // senders write
+  static constexpr std::uint32_t news_every = 64;
+  static constexpr std::uint32_t most_room = numbers / 2;
+  static constexpr std::uint32_t no_limit = 1U << 31U;
+
+  static std::uint64_t of(const Node* node) noexcept {
+    const auto bits = reinterpret_cast<std::uintptr_t>(node);
+    assert(bits % 16 == 0 && bits >> 48U == 0 && "a node's address fits into the tail word");
+    return bits >> 4U;
+  }
+  static std::uint64_t address(std::uint64_t word) noexcept { return word >> count_bits; }
+  static std::uint64_t pack(std::uint64_t address, std::uint64_t count) noexcept {
+    return address << count_bits | (count & count_mask);
+  }
+
+  void tell_limit(const Owned& owned) noexcept {
+    const std::uint32_t bound = owned.bound.load(std::memory_order_relaxed);
+    const std::uint32_t until = owned.taken.load(std::memory_order_relaxed) + std::min(bound, most_room);
+    const std::uint32_t limit = (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited ? no_limit : 0);
+    // relaxed: a count. One that is older than the truth only lets fewer in: what was taken is never given back.
+    limit_.store(limit, std::memory_order_relaxed);
+  }
+
+  template <bool bounded>
+  Push link(Node* node, std::uint32_t* position) noexcept {
+    // relaxed: published by the exchange below.
+    node->next.store(nullptr, std::memory_order_relaxed);
+    // relaxed: a guess, confirmed by the exchange.
+    std::uint64_t before = tail_.load(std::memory_order_relaxed);
+    std::uint64_t after = 0;
+    do {
+      if constexpr (bounded) {
+        const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+        // The room left, modulo: 0 or more than a bound can be means none.
+        const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
+        if (room - 1 >= most_room && (limit & no_limit) == 0) [[unlikely]]
+          return Push::full;
+      }
+      after = pack(of(node), before + 1);
+      // acq_rel: release publishes the payload to whoever links behind us; acquire orders us behind the owner's going
+      // idle. The owner itself gets the payload through next or first_.
+    } while (!tail_.compare_exchange_weak(before, after, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if ((after & count_mask) == 0) wraps_.fetch_add(1, std::memory_order_relaxed);  // relaxed: for depth() only
+    if (position != nullptr) *position = static_cast<std::uint32_t>(after & count_mask) | numbers;
+    if (address(before) <= awake) {
+      // release: publishes the payload; pairs with the acquire in take().
+      first_.store(node, std::memory_order_release);
+      return address(before) == idle ? Push::idle : Push::busy;
+    }
+    // The predecessor lives until its successor is linked (promise 4). release: as above.
+    reinterpret_cast<Node*>(address(before) << 4U)->next.store(node, std::memory_order_release);
+    return Push::busy;
+  }
+
+  Atomic<std::uint64_t> tail_{idle};         // written by everybody
+  Atomic<Node*> first_{nullptr};             // written by the push that found the list empty, cleared by the owner
+  Atomic<std::uint32_t> limit_{no_limit};    // the owner writes: the number of the push that finds it full
+  Atomic<std::uint32_t> wraps_{0};           // of the count in the tail
 };
 
 }  // namespace detail
