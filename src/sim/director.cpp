@@ -300,7 +300,8 @@ void Director::squeeze(std::uint32_t who, std::uint32_t turns) {
     squeezed.kind = side->kind;
     side->kind = tightest(side->kind);
   } else {
-    squeezed.bound = cell.bound.exchange(1, std::memory_order_relaxed);
+    squeezed.bound = cell.queue.bound.load(std::memory_order_relaxed);
+    cell.mailbox.set_bound(cell.queue, 1);
   }
   squeezed_.push_back(squeezed);
 }
@@ -311,9 +312,9 @@ void Director::release(const Squeezed& squeezed) noexcept {
   if (squeezed.by_lock) {
     backstage::detail::SideBox& side = *known.cell->side.load(std::memory_order_relaxed);
     if (is_tightest(side.kind)) side.kind = squeezed.kind;
-  } else if (known.cell->bound.load(std::memory_order_relaxed) == 1) {
+  } else if (known.cell->queue.bound.load(std::memory_order_relaxed) == 1) {
     // Else its place was taken over meanwhile, and the new spec says another bound.
-    known.cell->bound.store(squeezed.bound, std::memory_order_relaxed);
+    known.cell->mailbox.set_bound(known.cell->queue, squeezed.bound);
   }
   // Whoever waits for room finds some.
   known.cell->signal_command(backstage::detail::signal::room);
