@@ -2,6 +2,7 @@
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <pthread.h>
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
 constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
+constexpr std::uint32_t newborns_at_once = 128;
+constexpr Duration patience_of_newborns = std::chrono::milliseconds(5);  // how long the newest go before the oldest
 constexpr Duration slow_stride = std::chrono::microseconds(50);
 
 }  // namespace
@@ -37,30 +40,65 @@ Instant Worker::fresh_now() noexcept {
 }
 
 void Worker::push(Runnable* work) noexcept {
-  // acq_rel: release publishes the Runnable to a thief, acquire takes over the displaced one. An exchange, since a
-  // thief may take the slot while this worker is stuck.
-  Runnable* const displaced = slot_.exchange(work, std::memory_order_acq_rel);
+  gate_.enter();
+  Runnable* const displaced = std::exchange(slot_, work);
+  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+  gate_.leave();
   if (displaced != nullptr) push_back(displaced);
   // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
   // finds it at its next look.
-  if (stuck_.load(std::memory_order_relaxed)) scheduler_.parking_.notify_one();
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    scheduler_.parking_.notify_one();
 }
 
 void Worker::push_back(Runnable* work) noexcept {
-  if (queue_.push(work)) {
-    ++pushed_;
-    return;
+  // release: nobody is woken for it on the spot. Whoever shares it later (share_if_late, overflow) does so from this
+  // thread, behind this store, with an event count in between.
+  if (!queue_.push(work, std::memory_order_release)) {
+    overflow();
+    if (!queue_.push(work)) return scheduler_.inject_.push(work);
   }
-  // Full: half of it goes to where every worker looks.
+  ++pushed_;
+}
+
+/// The queue is full: half of it goes to where every worker looks.
+void Worker::overflow() noexcept {
   std::array<Runnable*, 128> half{};
   const std::uint32_t count = queue_.take_half(half);
   scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
-  if (queue_.push(work)) {
-    ++pushed_;
-  } else {
-    scheduler_.inject_.push(work);
-  }
   scheduler_.parking_.notify_one();
+}
+
+void Worker::push_newborn(Runnable* work) noexcept {
+  gate_.enter();
+  const bool full = newborns_.full();
+  gate_.leave();
+  if (full) let_grow_up(newborns_at_once);
+  gate_.enter();
+  if (newborns_.size() == 0) oldest_since_ = now_;
+  newborns_.push(work);
+  const std::uint32_t many = newborns_.size();
+  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+  gate_.leave();
+  // One message that makes many actors does not come to look at the clock.
+  if (many % 32 == 0) {
+    fresh_now();
+    share_if_late();
+  }
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    scheduler_.parking_.notify_one();
+}
+
+/// The oldest newborns go where the others of this worker wait, and where thieves look.
+void Worker::let_grow_up(std::uint32_t most) noexcept {
+  std::array<Runnable*, newborns_at_once> oldest{};
+  gate_.enter();
+  const std::uint32_t count = std::min({newborns_.size() / 2, most, newborns_at_once});
+  for (std::uint32_t i = 0; i < count; ++i) oldest[i] = newborns_.pop_oldest();
+  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+  gate_.leave();
+  oldest_since_ = now_;
+  for (std::uint32_t i = 0; i < count; ++i) push_back(oldest[i]);
 }
 
 Runnable* Worker::next() noexcept {
@@ -68,17 +106,32 @@ Runnable* Worker::next() noexcept {
   if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
-  // relaxed look, then the exchange decides: a thief may have been quicker.
-  Runnable* hot =
-      slot_.load(std::memory_order_relaxed) != nullptr ? slot_.exchange(nullptr, std::memory_order_acq_rel) : nullptr;
-  if (hot != nullptr && ++streak_ > longest_streak) {
-    streak_ = 0;
-    push_back(hot);
-    hot = nullptr;
+  const bool others_wait = queue_.size_hint() != 0;
+  // relaxed: only a visitor changes it beside this thread, and it only takes.
+  if (own_.load(std::memory_order_relaxed) != 0) {
+    gate_.enter();
+    Runnable* work = std::exchange(slot_, nullptr);
+    const bool hot = work != nullptr;
+    // Those who never ran and those who wait take turns, too.
+    if (!hot && (!others_wait || (++young_ & 1U) != 0)) work = newborns_.pop_newest();
+    own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+    gate_.leave();
+    if (hot && ++streak_ > longest_streak) {
+      push_back(work);
+      work = nullptr;
+    }
+    if (!hot || work == nullptr) streak_ = 0;
+    if (work != nullptr) return work;
   }
-  if (hot != nullptr) return hot;
   streak_ = 0;
   if (Runnable* const work = queue_.pop()) return work;
+  if (own_.load(std::memory_order_relaxed) != 0) {
+    gate_.enter();
+    Runnable* const work = newborns_.pop_newest();
+    own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+    gate_.leave();
+    if (work != nullptr) return work;
+  }
   return scheduler_.inject_.pop();
 }
 
@@ -124,6 +177,14 @@ void Worker::read_clock() noexcept {
 }
 
 void Worker::share_if_late() noexcept {
+  if (own_.load(std::memory_order_relaxed) > 1) {
+    const Duration waited = now_ - oldest_since_;
+    const bool shares = waited >= scheduler_.options_.share_after && scheduler_.parking_.has_waiters();
+    if (shares || waited >= patience_of_newborns) {
+      let_grow_up(newborns_at_once);
+      if (shares) scheduler_.parking_.notify_one();
+    }
+  }
   const std::uint32_t waiting = queue_.size_hint();
   if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
     marked_ = false;
@@ -257,6 +318,15 @@ void Scheduler::schedule(Runnable& work) noexcept {
   parking_.notify_one();
 }
 
+void Scheduler::schedule_newborn(Runnable& work) noexcept {
+  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
+  if (worker != nullptr && &worker->scheduler_ == this && scheduling_ == nullptr) {
+    worker->push_newborn(&work);
+    return;
+  }
+  schedule(work);
+}
+
 void Scheduler::schedule_last(Runnable& work) noexcept {
   Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
   if (worker != nullptr && &worker->scheduler_ == this) {
@@ -304,17 +374,27 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
     }
     // Its next-in-line stays with a worker that makes progress: it is about to run it, with warm caches.
     if (victim.stuck_.load(std::memory_order_relaxed)) {
-      if (Runnable* const work = victim.slot_.exchange(nullptr, std::memory_order_acq_rel)) return work;
+      if (Runnable* const work = visit(victim)) return work;
     }
   }
   return nullptr;
+}
+
+/// What a stuck worker keeps for itself: its next-in-line, then the oldest that never ran.
+Runnable* Scheduler::visit(Worker& stuck) noexcept {
+  if (stuck.own_.load(std::memory_order_relaxed) == 0 || !stuck.gate_.visit()) return nullptr;
+  Runnable* work = std::exchange(stuck.slot_, nullptr);
+  if (work == nullptr) work = stuck.newborns_.pop_oldest();
+  stuck.own_.store(stuck.count_own(), std::memory_order_relaxed);
+  stuck.gate_.depart();
+  return work;
 }
 
 bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty()) return true;
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
     return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) &&
-                                       worker->slot_.load(std::memory_order_relaxed) != nullptr);
+                                       worker->own_.load(std::memory_order_relaxed) != 0);
   });
 }
 

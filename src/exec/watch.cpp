@@ -17,7 +17,7 @@ constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps 
 bool Scheduler::looks_idle() const noexcept {
   return inject_.empty() && std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) {
            return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
-                  worker->slot_.load(std::memory_order_seq_cst) != nullptr;
+                  worker->own_.load(std::memory_order_seq_cst) != 0;
          });
 }
 
@@ -54,7 +54,7 @@ void Scheduler::watch() {
       seen[i] = progress;
       if (!stuck) continue;
       worker.stuck_.store(true, std::memory_order_seq_cst);
-      help = help || !worker.queue_.empty() || worker.slot_.load(std::memory_order_relaxed) != nullptr;
+      help = help || !worker.queue_.empty() || worker.own_.load(std::memory_order_relaxed) != 0;
     }
     help = help || !inject_.empty() || earliest(false) + watch_period < environment_.clock().now();
     if (help) parking_.notify_one();

@@ -239,6 +239,9 @@ struct ModelAtomics {
                    std::optional<Duration> timeout = std::nullopt) {
     return model::engine::wait(word.id(), expected, timeout.has_value());
   }
+  static bool can_expedite() { return false; }
+  static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool) { word.exchange(value); }
+  static void expedite(bool) {}
   static void wake_one(Atomic<std::uint32_t>& word) { model::engine::wake(word.id(), false); }
   static void wake_all(Atomic<std::uint32_t>& word) { model::engine::wake(word.id(), true); }
 };

@@ -10,11 +10,16 @@
 //                                   step. False: did not sleep, the word was another. True: slept, and was woken, or
 //                                   the time-out passed, or for no reason at all: look at the word again
 //   wake_one(word), wake_all(word)  wake who sleeps on the word
+//   can_expedite()                  whether expedite() can put a barrier into all threads of the process
+//   announce(word, value, cheap)    a store, and behind it whatever orders it before the loads that follow: nothing at all when
+//                                   `cheap`, since who looks for it calls expedite() first; else it is a seq_cst exchange
+//   expedite(cheap)                 the other half of announce(): a barrier in every thread, when `cheap`
 // Any thread. Wake and wait order no memory: what a woken thread may read is argued by the atomics around them.
 // Stability: internal.
 #pragma once
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,6 +68,28 @@ struct StdAtomics {
     const auto result = syscall(SYS_futex, static_cast<void*>(&word), FUTEX_WAIT_PRIVATE, expected,
                                 timeout ? &relative : nullptr, nullptr, 0);
     return result == 0 || errno != EAGAIN;
+  }
+
+  /// Asked once by each that relies on it. A sanitizer cannot see such a barrier, so there it is said not to exist.
+  [[nodiscard]] static bool can_expedite() noexcept {
+#if defined(BACKSTAGE_SANITIZED)
+    return false;
+#else
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+#endif
+  }
+  static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool cheap) noexcept {
+    if (cheap) {
+      word.store(value, std::memory_order_relaxed);
+      // For the compiler only; the processor's part is expedite()'s.
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      word.exchange(value, std::memory_order_seq_cst);
+    }
+  }
+  static void expedite(bool cheap) noexcept {
+    // Cannot fail: can_expedite() has registered the process.
+    if (cheap) syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
   }
 
   static void wake_one(Atomic<std::uint32_t>& word) noexcept { wake(word, 1); }
