@@ -187,7 +187,7 @@ void Cell::run(Worker& worker) {
         Lifecycle::obey(*this, bits);
       }
       const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
-                         Lifecycle::accepts(*this) && mailbox.depth() != 0;
+                         Lifecycle::accepts(*this) && !mailbox.empty(queue);
       if (!later && (lane_rest != nullptr || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {
