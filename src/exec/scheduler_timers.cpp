@@ -19,7 +19,8 @@ namespace detail {
 void Scheduler::park(Worker& worker) noexcept {
   const auto key = parking_.prepare();
   // After prepare(): what is published from here on finds us waiting, what was published before we find now.
-  if (stopping_.load(std::memory_order_seq_cst) || has_visible_work()) {
+  if (stopping_.load(std::memory_order_seq_cst) || worker.retire_.load(std::memory_order_seq_cst) ||
+      has_visible_work()) {
     parking_.cancel(key);
     return;
   }
@@ -86,14 +87,14 @@ void Scheduler::expire(TimerShard& shard, Instant now) noexcept {
 
 void Scheduler::expire_due(Instant now) noexcept {
   // Everybody's: the one whose timers they are may be busy with one long message.
-  for (auto& worker : workers_) {
+  for (const auto& worker : known()) {
     if (worker->timers_.next_due.load(std::memory_order_relaxed) <= now.ns) expire(worker->timers_, now);
   }
 }
 
 Instant Scheduler::earliest(bool exact) noexcept {
   std::int64_t due = INT64_MAX;
-  for (auto& worker : workers_) {
+  for (const auto& worker : known()) {
     TimerShard& shard = worker->timers_;
     if (exact && shard.next_due.load(std::memory_order_seq_cst) != INT64_MAX) {
       // Cancelled timers leave it too early: a sleeper must not wake for nothing (F2).
