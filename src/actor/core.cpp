@@ -68,7 +68,8 @@ Core::Core(RuntimeOptions given)
   }
   std::strcpy(lost_failure_.type, "unknown");
   std::strcpy(lost_failure_.text, "too many failures at once: this one's text was not kept");
-  scheduler_owner = std::make_unique<Scheduler>(*environment, memory, scheduler_options(options, *this), &RunLoop::run);
+  scheduler_owner =
+      std::make_unique<Scheduler>(*environment, memory, scheduler_options(options, *this), &RunLoop::run);
   scheduler = scheduler_owner.get();
   hog_places_.resize(scheduler->most_workers());
   for (unsigned id = 0; id < scheduler->most_workers(); ++id) {
@@ -292,9 +293,9 @@ void Core::stop_workers() noexcept { scheduler->stop(); }
 
 void Core::close_doors() noexcept {
   if (presence_ == nullptr) return;
-  presence_->word.fetch_or(Presence::closed, std::memory_order_seq_cst);
+  presence_->close();
   // Whoever is inside is in the middle of one send: it leaves within instructions, not within a wait.
-  while ((presence_->word.load(std::memory_order_acquire) & ~Presence::closed) != 0) std::this_thread::yield();
+  while (!presence_->is_empty()) std::this_thread::yield();
 }
 
 Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }

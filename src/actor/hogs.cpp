@@ -55,8 +55,8 @@ void Core::hear_hog(const HogNews& news) noexcept {
     hog.path = "/";
     auto& cell = *static_cast<Cell*>(news.cell);
     {
-      const Naming naming(*this, cell, cell.generation());
-      if (naming.is_there() && cell.body != nullptr) {
+      const Naming names(*this, cell, cell.generation());
+      if (names.is_there() && cell.body != nullptr) {
         hog.path = cell.full_path();
         hog.actor = cell.ops().type;
       }

@@ -198,8 +198,7 @@ void Scheduler::tell_to_stop() noexcept {
   // seq_cst: pairs with the look after parking_.prepare() in park().
   stopping_.store(true, std::memory_order_seq_cst);
   parking_.notify_all();
-  watch_word_.store(2, std::memory_order_seq_cst);
-  StdAtomics::wake_all(watch_word_);
+  watch_sleep_.stop();
 }
 
 void Scheduler::stop() noexcept {

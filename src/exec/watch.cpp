@@ -41,13 +41,6 @@ bool Scheduler::looks_idle() const noexcept {
          });
 }
 
-void Scheduler::wake_watch() noexcept {
-  // seq_cst: the second half of Dekker's pattern in park(). A look first: it is awake nearly always.
-  if (watch_word_.load(std::memory_order_seq_cst) != 1) return;
-  std::uint32_t asleep = 1;
-  if (watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst)) StdAtomics::wake_one(watch_word_);
-}
-
 void Scheduler::watch() {
   Watching watching;
   // All there may ever be: nothing is allocated when memory may be what is short.
@@ -59,17 +52,10 @@ void Scheduler::watch() {
     const bool idle = looks_idle();
     watching.idle_looks = idle ? watching.idle_looks + 1 : 0;
     if (watching.idle_looks >= watch_patience && !spares) {
-      std::uint32_t awake = 0;
-      watch_word_.compare_exchange_strong(awake, 1, std::memory_order_seq_cst);
-      // Looked at again after the word is out: a worker that woke meanwhile has either seen it or is seen here.
-      if (looks_idle() && !stopping_.load(std::memory_order_seq_cst)) {
-        while (watch_word_.load(std::memory_order_seq_cst) == 1) StdAtomics::wait(watch_word_, 1);
-      }
-      std::uint32_t asleep = 1;
-      watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst);
+      watch_sleep_.sleep_while([this] { return looks_idle() && !stopping_.load(std::memory_order_seq_cst); });
       watching.idle_looks = 0;
     }
-    StdAtomics::wait(watch_word_, 0, watch_period);
+    watch_sleep_.nap(watch_period);
     const Instant present = now();
     const Duration since_last = present - watching.last;
     watching.last = present;
@@ -154,7 +140,8 @@ void Scheduler::start_spare() noexcept {
       worker->retire_.store(false, std::memory_order_relaxed);
       worker->busy_.store(true, std::memory_order_seq_cst);
       worker->inside_.store(true, std::memory_order_relaxed);
-      inside_.fetch_add(1, std::memory_order_relaxed);  // relaxed: stop_within() has joined this thread before it looks
+      inside_.fetch_add(1,
+                        std::memory_order_relaxed);  // relaxed: stop_within() has joined this thread before it looks
       try {
         worker->thread_ = std::thread([this, worker] { work(*worker); });
         pthread_setname_np(worker->thread_.native_handle(), "backstage-spare");

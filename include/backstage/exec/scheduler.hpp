@@ -22,7 +22,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <thread>
@@ -33,6 +32,7 @@
 #include "backstage/exec/detail/hog_watch.hpp"
 #include "backstage/exec/detail/inject_queue.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
+#include "backstage/exec/detail/timekeeping.hpp"
 #include "backstage/exec/detail/turn.hpp"
 #include "backstage/exec/environment.hpp"
 #include "backstage/exec/scheduling.hpp"
@@ -55,13 +55,7 @@ struct TimerEntry : TimerNode {
   std::uint32_t shard = 0;
 };
 
-/// One worker's timers. Any thread may arm and cancel, behind a lock that is almost always its own worker's.
-struct alignas(kApart) TimerShard {
-  explicit TimerShard(Instant base) : wheel(base) {}
-  std::mutex mutex;
-  TimerWheel wheel;
-  std::atomic<std::int64_t> next_due{INT64_MAX};  // never later than the truth; exact after expire() and refresh()
-};
+using TimerShard = TimerShardOf<>;
 
 /// A worker hogs: it has been in one message for longer than allowed; or that is over. `cell` and `message` are what
 /// it had noted; read while it is still in the same turn, or empty.
@@ -241,12 +235,10 @@ class Scheduler {
   Runnable* steal(Worker& thief) noexcept;
   void park(Worker& worker) noexcept;
   bool has_visible_work() const noexcept;
-  void expire(TimerShard& shard, Instant now) noexcept;
   void expire_due(Instant now) noexcept;
   Instant earliest(bool exact) noexcept;
   struct Watching;
   void watch();
-  void wake_watch() noexcept;
   bool tend_spares(Watching& watching, unsigned stuck, bool more) noexcept;
   void start_spare() noexcept;
   void tell_hog(Worker& worker, HogEpisode::News news) noexcept;
@@ -267,11 +259,11 @@ class Scheduler {
   std::atomic<unsigned> known_{0};
   InjectQueue<Runnable> inject_;
   EventCount<> parking_;
-  alignas(kApart) std::atomic<std::int64_t> keeper_due_{INT64_MAX};  // until when the parked timekeeper sleeps
+  alignas(kApart) TimeKeeper<> keeper_;  // of those that are parked
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
-  alignas(kApart) std::atomic<std::uint32_t> watch_word_{0};  // 1: the watch sleeps without end and must be woken
+  WatchSleep<> watch_sleep_;
 };
 
 }  // namespace detail
