@@ -52,3 +52,10 @@ foreach(folder IN LISTS test_folders)
   gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" PROPERTIES ${properties})
 endforeach()
+
+# The protocol of parking and waking, all its states (tests/model/park.pml). Sanitizers have nothing to add.
+if(NOT BACKSTAGE_SANITIZE)
+  add_test(NAME model.park_spin COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/model/park_spin.py"
+                                        "${PROJECT_BINARY_DIR}/park_spin")
+  set_tests_properties(model.park_spin PROPERTIES LABELS model TIMEOUT 300)
+endif()

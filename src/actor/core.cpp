@@ -22,8 +22,13 @@ constexpr std::size_t cells_begin = 64;  // behind the chunk's header
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
 
-[[nodiscard]] SchedulerOptions scheduler_options(const RuntimeOptions& options) {
+[[nodiscard]] SchedulerOptions scheduler_options(const RuntimeOptions& options, Core& core) {
   SchedulerOptions out;
+  out.spare_threads = options.spare_workers;
+  out.hog.after = options.hog_after;
+  out.stacks = options.stacks.get();
+  out.on_hog = [](void* told, const HogNews& news) noexcept { static_cast<Core*>(told)->hear_hog(news); };
+  out.on_hog_context = &core;
   out.threads = options.manual ? 0 : (options.workers != 0 ? options.workers : default_workers());
   return out;
 }
@@ -63,9 +68,11 @@ Core::Core(RuntimeOptions given)
   }
   std::strcpy(lost_failure_.type, "unknown");
   std::strcpy(lost_failure_.text, "too many failures at once: this one's text was not kept");
-  scheduler_owner = std::make_unique<Scheduler>(*environment, memory, scheduler_options(options), &RunLoop::run);
+  scheduler_owner =
+      std::make_unique<Scheduler>(*environment, memory, scheduler_options(options, *this), &RunLoop::run);
   scheduler = scheduler_owner.get();
-  for (unsigned id = 0; id < scheduler->workers(); ++id) {
+  hog_places_.resize(scheduler->most_workers());
+  for (unsigned id = 0; id < scheduler->most_workers(); ++id) {
     contexts.push_back(std::make_unique<WorkerContext>());
     contexts.back()->core = this;
     scheduler->set_context(id, contexts.back().get());
@@ -286,9 +293,9 @@ void Core::stop_workers() noexcept { scheduler->stop(); }
 
 void Core::close_doors() noexcept {
   if (presence_ == nullptr) return;
-  presence_->word.fetch_or(Presence::closed, std::memory_order_seq_cst);
+  presence_->close();
   // Whoever is inside is in the middle of one send: it leaves within instructions, not within a wait.
-  while ((presence_->word.load(std::memory_order_acquire) & ~Presence::closed) != 0) std::this_thread::yield();
+  while (!presence_->is_empty()) std::this_thread::yield();
 }
 
 Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }

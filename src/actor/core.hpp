@@ -234,8 +234,14 @@ class Core final : public CoreFace {
     bool found = false;
     std::string_view message;  // static; empty: cannot be told
     Instant since{};           // when the turn began: at most 100 us before the message did
+    bool stuck = false;        // the watch found that it keeps its worker
   };
   [[nodiscard]] Run find_run(const Cell& cell) const noexcept;
+  /// On the watch's thread.
+  void hear_hog(const HogNews& news) noexcept;
+  std::atomic<std::uint64_t> hogs_found{0};
+  std::atomic<std::uint64_t> hogs_open{0};
+  std::atomic<std::int64_t> hogs_longest{0};  // ns
   std::atomic<bool> gave_up{false};
   std::atomic<std::uint64_t> dead_letters_logged{0};
   std::atomic<std::uint64_t> unnamed{0};
@@ -243,6 +249,12 @@ class Core final : public CoreFace {
  private:
   void add_chunk();
 
+  /// What was told of a worker, for the news that it is over. The watch's.
+  struct HogPlace {
+    Hog open;
+    Instant since{};
+  };
+  std::vector<HogPlace> hog_places_;
   std::mutex cells_mutex_;
   std::vector<Cell*> free_cells_;
   std::vector<std::byte*> chunks_;

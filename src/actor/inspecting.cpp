@@ -224,10 +224,10 @@ Result<Inspection> seen_from_outside(Cell* cell, std::uint32_t generation) {
 }
 
 Core::Run Core::find_run(const Cell& cell) const noexcept {
-  for (unsigned id = 0; id < scheduler->workers(); ++id) {
+  for (unsigned id = 0; id < scheduler->known_workers(); ++id) {
     const Worker& worker = scheduler->worker(id);
     if (worker.noted_cell() != &cell) continue;
-    Run run{true, {}, worker.noted_since()};
+    Run run{true, {}, worker.noted_since(), worker.hogs()};
     if (const auto* const message = static_cast<const std::string_view*>(worker.noted_message())) {
       run.message = *message;
     }

@@ -99,6 +99,7 @@ void Lifecycle::begin(Cell& cell) {
   cell.set_status(Status::initializing);
   try {
     maybe_fault(cell, "actor.init");
+    this_turn->worker->note(&hook_name::init);
     if (cell.ops().init(cell) == Handled::suspended) arm_stop_timer(cell, cell.policy().start_within);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::init, "init");
@@ -112,8 +113,10 @@ void Lifecycle::make_actor(Cell& cell) {
   maybe_fault(cell, "actor.constructor");
   if (cell.extras != nullptr && cell.extras->given_state != nullptr) {
     const Verdict::State state = std::move(cell.extras->given_state);
+    this_turn->worker->note(&hook_name::constructor);
     cell.ops().revive(cell, state.get());
   } else {
+    this_turn->worker->note(&hook_name::constructor);
     cell.ops().construct(cell);
   }
   cell.constructed = true;
@@ -172,6 +175,7 @@ void Lifecycle::after_init(Cell& cell) {
   if (cell.ops().has_loop && !(cell.stop_ordered && cell.policy().on_stop == OnStop::drop)) {
     try {
       maybe_fault(cell, "actor.event_loop");
+      this_turn->worker->note(&hook_name::event_loop);
       (void)cell.ops().loop(cell);
     } catch (...) {
       fail_by_exception(cell, Failure::Stage::loop, "event_loop");

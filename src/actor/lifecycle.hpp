@@ -5,12 +5,22 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "core.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
+
+/// What a worker notes while it is in a hook, for reports of who does not give it back.
+namespace hook_name {
+inline constexpr std::string_view constructor = "constructor";
+inline constexpr std::string_view init = "init";
+inline constexpr std::string_view event_loop = "event_loop";
+inline constexpr std::string_view terminating = "terminating";
+inline constexpr std::string_view destructor = "destructor";
+}  // namespace hook_name
 
 /// The life of one actor: every function runs in the turn of the cell it is given, unless it says otherwise.
 struct Lifecycle {

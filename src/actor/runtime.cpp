@@ -44,7 +44,7 @@ void make_root(Core& core) {
 
 std::vector<StuckActor> Core::find_stuck() const {
   std::vector<StuckActor> found;
-  for (unsigned id = 0; id < scheduler->workers(); ++id) {
+  for (unsigned id = 0; id < scheduler->known_workers(); ++id) {
     if (!scheduler->is_inside(id)) continue;
     const Worker& worker = scheduler->worker(id);
     const auto* const cell = static_cast<const Cell*>(worker.noted_cell());
@@ -52,7 +52,7 @@ std::vector<StuckActor> Core::find_stuck() const {
     // Its worker is in the middle of its turn, and all who could take the place away have left: the names stand still.
     const auto* const message = static_cast<const std::string_view*>(worker.noted_message());
     found.push_back({cell->full_path(), message != nullptr ? *message : std::string_view("cannot be told"),
-                     std::max(scheduler->now() - worker.noted_since(), Duration::zero())});
+                     std::max(scheduler->now() - worker.noted_since(), Duration::zero()), worker.last_stack()});
   }
   if (found.empty()) found.push_back({"/", "unknown", {}});
   return found;

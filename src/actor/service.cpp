@@ -63,6 +63,7 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       const Core::Run run = core_.find_run(*entry.cell);
       if (!run.found) continue;
       entry.service.handling = run.message.empty() ? "cannot be told" : run.message;
+      entry.service.stuck = run.stuck;
       entry.service.handling_since = std::max(core_.scheduler->now() - run.since, Duration::zero());
     }
     // Children stand behind their parents in the list: built from the back, moved into place.
@@ -197,6 +198,7 @@ void append(std::string& out, const Service& service, const std::string& indent,
   if (service.rolled_up != service.status) out += " (below: " + std::string(to_string(service.rolled_up)) + ")";
   if (service.suspended) out += "  SUSPENDED";
   if (!service.responding) out += "  DOES NOT RESPOND";
+  if (service.stuck) out += "  STUCK";
   if (!service.handling.empty()) {
     out += ", in " + service.handling + " for " + to_string(service.handling_since);
   }

@@ -207,6 +207,7 @@ void Lifecycle::begin_terminating(Cell& cell) {
   cell.need_extras().why = outcome(cell);
   try {
     maybe_fault(cell, "actor.terminating");
+    this_turn->worker->note(&hook_name::terminating);
     (void)cell.ops().terminating(cell, *cell.extras->why);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::terminating, "terminating");
@@ -253,6 +254,7 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
 void Lifecycle::destroy_actor(Cell& cell) noexcept {
   if (!cell.constructed) return;
   cell.constructed = false;
+  this_turn->worker->note(&hook_name::destructor);
   cell.ops().destroy(cell);
 }
 

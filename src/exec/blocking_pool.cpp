@@ -1,5 +1,6 @@
 #include "backstage/exec/blocking_pool.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace backstage {
@@ -22,7 +23,18 @@ bool BlockingPool::submit(MoveFunction<void()> job) {
   if (ending_ || jobs_.size() >= most_jobs_) return false;
   jobs_.push_back(std::move(job));
   if (most_threads_ == 0) return true;
-  if (idle_ < jobs_.size() && threads_.size() < most_threads_) threads_.emplace_back([this] { work(); });
+  if (idle_ < jobs_.size() && threads_.size() < most_threads_) {
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The system gives no thread: those that there are come to it in the end. Is there none, it is not begun.
+      if (threads_.empty()) {
+        job = std::move(jobs_.back());  // destroyed without the lock
+        jobs_.pop_back();
+        return false;
+      }
+    }
+  }
   arrived_.notify_one();
   return true;
 }

@@ -2,9 +2,13 @@
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <pthread.h>
+
+#include "backstage/base/need.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -209,9 +213,12 @@ Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOp
       pool_(pool),
       options_(options),
       run_(run),
-      scheduling_(options.threads == 0 && environment.has<Scheduling>() ? &environment.door<Scheduling>() : nullptr) {
-  const unsigned count = std::max(1U, options_.threads);
-  for (unsigned id = 0; id < count; ++id) workers_.push_back(std::make_unique<Worker>(*this, id));
+      scheduling_(options.threads == 0 && environment.has<Scheduling>() ? &environment.door<Scheduling>() : nullptr),
+      regular_(std::max(1U, options.threads)),
+      workers_(regular_ + (options.threads == 0 ? 0 : options.spare_threads)),
+      contexts_(workers_.size(), nullptr) {
+  for (unsigned id = 0; id < regular_; ++id) workers_[id] = std::make_unique<Worker>(*this, id);
+  known_.store(regular_, std::memory_order_release);
 }
 
 Scheduler::~Scheduler() { stop(); }
@@ -219,7 +226,7 @@ Scheduler::~Scheduler() { stop(); }
 void Scheduler::start() {
   if (is_manual()) return;
   inside_.store(workers(), std::memory_order_relaxed);  // relaxed, here and below: published by the threads' creation
-  for (auto& worker : workers_) {
+  for (const auto& worker : known()) {
     // Before its thread exists: the watch must not take a worker that has not begun yet for an idle one.
     worker->busy_.store(true, std::memory_order_relaxed);
     worker->inside_.store(true, std::memory_order_relaxed);
@@ -232,14 +239,18 @@ void Scheduler::start() {
       pthread_setname_np(worker->thread_.native_handle(), "backstage");
     }
     watch_thread_ = std::thread([this] { watch(); });
-  } catch (...) {
+  } catch (const std::system_error& error) {
     // The system gives no more threads: those that there are end, the caller hears of it.
+    const unsigned had = begun;
     for (; begun < workers(); ++begun) {
       workers_[begun]->inside_.store(false, std::memory_order_relaxed);
       inside_.fetch_sub(1, std::memory_order_relaxed);
     }
     stop();
-    throw;
+    throw Need::fail(Error(Errc::unavailable,
+                           "thread " + std::to_string(had + 1) + " of " + std::to_string(workers() + 1) +
+                               " could not be begun (one a worker, and the watch): " + error.code().message() +
+                               "; ask for fewer workers, or raise RLIMIT_NPROC or the pids limit of the cgroup"));
   }
   pthread_setname_np(watch_thread_.native_handle(), "backstage-watch");
 }
@@ -248,21 +259,32 @@ void Scheduler::tell_to_stop() noexcept {
   // seq_cst: pairs with the look after parking_.prepare() in park().
   stopping_.store(true, std::memory_order_seq_cst);
   parking_.notify_all();
-  watch_word_.store(2, std::memory_order_seq_cst);
-  StdAtomics::wake_all(watch_word_);
+  watch_sleep_.stop();
 }
 
 void Scheduler::stop() noexcept {
   tell_to_stop();
-  for (auto& worker : workers_) {
+  // The watch first: it begins and joins spare workers.
+  if (watch_thread_.joinable()) watch_thread_.join();
+  for (const auto& worker : known()) {
     if (worker->thread_.joinable()) worker->thread_.join();
   }
-  if (watch_thread_.joinable()) watch_thread_.join();
+}
+
+/// The watch is joined: nobody else asks for stacks.
+void Scheduler::take_last_stack(Worker& worker) noexcept {
+  if (options_.stacks == nullptr) return;
+  try {
+    worker.last_stack_ = options_.stacks->capture(worker.thread_.native_handle(), worker.stack_);
+  } catch (...) {
+    // Out of memory: reported without.
+  }
 }
 
 bool Scheduler::stop_within(Duration within) noexcept {
   tell_to_stop();
   const Instant deadline = now() + within;
+  if (watch_thread_.joinable()) watch_thread_.join();
   for (;;) {
     // acquire: pairs with the release of a worker that leaves; what it did happened before.
     const std::uint32_t inside = inside_.load(std::memory_order_acquire);
@@ -275,15 +297,15 @@ bool Scheduler::stop_within(Duration within) noexcept {
     stop();
     return true;
   }
-  for (auto& worker : workers_) {
+  for (const auto& worker : known()) {
     if (!worker->thread_.joinable()) continue;
     if (worker->inside_.load(std::memory_order_acquire)) {
+      take_last_stack(*worker);
       worker->thread_.detach();
     } else {
       worker->thread_.join();
     }
   }
-  if (watch_thread_.joinable()) watch_thread_.join();
   return false;
 }
 
@@ -302,7 +324,7 @@ void Scheduler::run_leftovers() noexcept {
   worker.fresh_now();
   for (;;) {
     Runnable* found = worker.next();
-    for (std::size_t i = 1; found == nullptr && i < workers_.size(); ++i) found = workers_[i]->next();
+    for (std::size_t i = 1; found == nullptr && i < known().size(); ++i) found = workers_[i]->next();
     if (found == nullptr) return;
     worker.run(found);
   }
@@ -340,7 +362,7 @@ void Scheduler::work(Worker& worker) noexcept {
   const TurnScope scope(worker.turn_);
   worker.fresh_now();
   // relaxed: nothing is read through it, and who parks looks again with seq_cst.
-  while (!stopping_.load(std::memory_order_relaxed)) {
+  while (!stopping_.load(std::memory_order_relaxed) && !worker.retire_.load(std::memory_order_relaxed)) {
     Runnable* found = worker.next();
     if (found == nullptr) {
       worker.read_clock();  // fires what is due
@@ -353,6 +375,7 @@ void Scheduler::work(Worker& worker) noexcept {
       park(worker);
     }
   }
+  if (worker.retire_.load(std::memory_order_relaxed)) leave_to_others(worker);
   // release: what this worker did happened before the end that stop_within() sees. When nobody waits any more, the
   // scheduler was given up and is never freed, so the wake-up touches no freed memory.
   worker.inside_.store(false, std::memory_order_release);
@@ -360,8 +383,25 @@ void Scheduler::work(Worker& worker) noexcept {
   StdAtomics::wake_all(inside_);
 }
 
+/// A spare worker that is needed no more: what it holds goes to where every worker looks. Its timers stay in its shard,
+/// which everybody looks at anyway.
+void Scheduler::leave_to_others(Worker& worker) noexcept {
+  for (;;) {
+    worker.gate_.enter();
+    Runnable* work = std::exchange(worker.slot_, nullptr);
+    if (work == nullptr) work = worker.newborns_.pop_oldest();
+    worker.own_.store(worker.count_own(), std::memory_order_relaxed);
+    worker.gate_.leave();
+    if (work == nullptr) break;
+    inject_.push(work);
+  }
+  while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
+  worker.busy_.store(false, std::memory_order_seq_cst);
+  parking_.notify_one();
+}
+
 Runnable* Scheduler::steal(Worker& thief) noexcept {
-  const auto count = static_cast<unsigned>(workers_.size());
+  const unsigned count = known_workers();
   if (count < 2) return nullptr;
   const auto start = static_cast<unsigned>(thief.random_.below(count));
   for (unsigned i = 0; i < count; ++i) {
@@ -392,7 +432,8 @@ Runnable* Scheduler::visit(Worker& stuck) noexcept {
 
 bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty()) return true;
-  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+  const auto all = known();
+  return std::any_of(all.begin(), all.end(), [](const auto& worker) {
     return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) &&
                                        worker->own_.load(std::memory_order_relaxed) != 0);
   });

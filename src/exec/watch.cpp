@@ -1,8 +1,17 @@
 // The watch: a thread that looks every few milliseconds whether a worker is stuck in one message, and sleeps without end
-// while the scheduler is idle.
-#include "backstage/exec/scheduler.hpp"
-
+// while the scheduler is idle (F2). What it finds, in the order in which it acts (F3):
+//
+//   stuck (two looks)     its queue, its next-in-line and its timers are shared; somebody parked is woken for them
+//   all are stuck         and something waits: a spare worker is begun, up to a bound; ended when a second has passed
+//                         in which fewer were stuck than there are spare ones
+//   stuck for 50 ms       it hogs: told once, with the stack where signals are allowed; and once more when it is over
 #include <algorithm>
+#include <system_error>
+#include <vector>
+
+#include <pthread.h>
+
+#include "backstage/exec/scheduler.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -11,54 +20,171 @@ namespace {
 
 constexpr Duration watch_period = std::chrono::milliseconds(10);
 constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
+constexpr unsigned spare_patience = 100;  // looks for which a spare worker is kept that is not needed
 
 }  // namespace
 
+/// What the watch remembers from look to look.
+struct Scheduler::Watching {
+  std::vector<HogEpisode> episodes;
+  std::vector<HogEpisode::News> news;
+  Instant last{};
+  unsigned idle_looks = 0;
+  unsigned calm_looks = 0;
+};
+
 bool Scheduler::looks_idle() const noexcept {
-  return inject_.empty() && std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+  const auto all = known();
+  return inject_.empty() && std::none_of(all.begin(), all.end(), [](const auto& worker) {
            return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
                   worker->own_.load(std::memory_order_seq_cst) != 0;
          });
 }
 
-void Scheduler::wake_watch() noexcept {
-  // seq_cst: the second half of Dekker's pattern in park(). A look first: it is awake nearly always.
-  if (watch_word_.load(std::memory_order_seq_cst) != 1) return;
-  std::uint32_t asleep = 1;
-  if (watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst)) StdAtomics::wake_one(watch_word_);
-}
-
 void Scheduler::watch() {
-  std::vector<std::uint32_t> seen(workers_.size(), 0);
-  unsigned idle_looks = 0;
+  Watching watching;
+  // All there may ever be: nothing is allocated when memory may be what is short.
+  watching.episodes.resize(most_workers());
+  watching.news.resize(most_workers());
+  watching.last = now();
+  bool spares = false;  // some are running
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const bool idle = looks_idle();
-    idle_looks = idle ? idle_looks + 1 : 0;
-    if (idle_looks >= watch_patience) {
-      std::uint32_t awake = 0;
-      watch_word_.compare_exchange_strong(awake, 1, std::memory_order_seq_cst);
-      // Looked at again after the word is out: a worker that woke meanwhile has either seen it or is seen here.
-      if (looks_idle() && !stopping_.load(std::memory_order_seq_cst)) {
-        while (watch_word_.load(std::memory_order_seq_cst) == 1) StdAtomics::wait(watch_word_, 1);
-      }
-      std::uint32_t asleep = 1;
-      watch_word_.compare_exchange_strong(asleep, 0, std::memory_order_seq_cst);
-      idle_looks = 0;
+    watching.idle_looks = idle ? watching.idle_looks + 1 : 0;
+    if (watching.idle_looks >= watch_patience && !spares) {
+      watch_sleep_.sleep_while([this] { return looks_idle() && !stopping_.load(std::memory_order_seq_cst); });
+      watching.idle_looks = 0;
     }
-    StdAtomics::wait(watch_word_, 0, watch_period);
+    watch_sleep_.nap(watch_period);
+    const Instant present = now();
+    const Duration since_last = present - watching.last;
+    watching.last = present;
     bool help = false;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      Worker& worker = *workers_[i];
-      const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
-      const bool stuck = worker.busy_.load(std::memory_order_relaxed) && progress == seen[i];
-      seen[i] = progress;
-      if (!stuck) continue;
+    unsigned stuck = 0;
+    const auto all = known();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Worker& worker = *all[i];
+      // relaxed, all: two looks are compared, nothing is read through them.
+      const bool busy = worker.busy_.load(std::memory_order_relaxed);
+      HogEpisode& episode = watching.episodes[i];
+      watching.news[i] =
+          episode.look(busy, worker.progress_.load(std::memory_order_relaxed), since_last, options_.hog);
+      if (!episode.is_stuck()) continue;
+      ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
       help = help || !worker.queue_.empty() || worker.own_.load(std::memory_order_relaxed) != 0;
     }
-    help = help || !inject_.empty() || earliest(false) + watch_period < environment_.clock().now();
-    if (help) parking_.notify_one();
+    help = help || !inject_.empty() || earliest(false) + watch_period < present;
+    if (help && parking_.notify_one()) help = false;
+    spares = tend_spares(watching, stuck, help);
+    // Last, since somebody else's code is called: everybody else has been helped.
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (watching.news[i] != HogEpisode::News::none) tell_hog(*all[i], watching.news[i]);
+    }
   }
+  // What was told to have begun is told to be over, as far as it is.
+  for (const auto& worker : known()) {
+    if (worker->hogs() && !worker->is_busy()) tell_hog(*worker, HogEpisode::News::ended);
+  }
+}
+
+/// `more`: work waits, and nobody is parked who could take it. True: spare workers are running.
+bool Scheduler::tend_spares(Watching& watching, unsigned stuck, bool more) noexcept {
+  unsigned running = 0;
+  unsigned in_service = 0;
+  const auto all = known();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Worker& worker = *all[i];
+    // acquire: what it did in its life happened before its next one.
+    const bool inside = worker.inside_.load(std::memory_order_acquire);
+    if (i >= regular_ && !inside && worker.thread_.joinable()) worker.thread_.join();
+    if (!inside) continue;
+    ++in_service;
+    if (i >= regular_) ++running;
+  }
+  if (more && stuck >= in_service) {
+    start_spare();
+    watching.calm_looks = 0;
+    return true;
+  }
+  watching.calm_looks = stuck < running ? watching.calm_looks + 1 : 0;
+  if (watching.calm_looks >= spare_patience) {
+    watching.calm_looks = 0;
+    unsigned keep = stuck;
+    for (std::size_t i = regular_; i < all.size(); ++i) {
+      if (!all[i]->inside_.load(std::memory_order_relaxed)) continue;
+      if (keep > 0) {
+        --keep;
+      } else {
+        // seq_cst: pairs with the look in park().
+        all[i]->retire_.store(true, std::memory_order_seq_cst);
+      }
+    }
+    // A permit does not say whose it is, so all are woken: once a second at most, and only then.
+    (void)parking_.notify_all();
+  }
+  return running != 0;
+}
+
+void Scheduler::start_spare() noexcept {
+  for (unsigned id = regular_; id < most_workers(); ++id) {
+    if (id < known_workers() && workers_[id]->inside_.load(std::memory_order_acquire)) continue;
+    try {
+      if (id == known_workers()) {
+        workers_[id] = std::make_unique<Worker>(*this, id);
+        workers_[id]->turn_.context = contexts_[id];
+        // release: publishes the worker to whoever goes through known().
+        known_.store(id + 1, std::memory_order_release);
+      }
+      Worker* const worker = workers_[id].get();
+      worker->retire_.store(false, std::memory_order_relaxed);
+      worker->busy_.store(true, std::memory_order_seq_cst);
+      worker->inside_.store(true, std::memory_order_relaxed);
+      inside_.fetch_add(1,
+                        std::memory_order_relaxed);  // relaxed: stop_within() has joined this thread before it looks
+      try {
+        worker->thread_ = std::thread([this, worker] { work(*worker); });
+        pthread_setname_np(worker->thread_.native_handle(), "backstage-spare");
+      } catch (...) {
+        worker->inside_.store(false, std::memory_order_relaxed);
+        worker->busy_.store(false, std::memory_order_seq_cst);
+        inside_.fetch_sub(1, std::memory_order_relaxed);
+        throw;
+      }
+    } catch (...) {
+      // No memory or no thread to be had: tried again at the next look, if it is needed then.
+    }
+    return;
+  }
+}
+
+void Scheduler::tell_hog(Worker& worker, HogEpisode::News news) noexcept {
+  const bool over = news == HogEpisode::News::ended;
+  HogNews told;
+  told.worker = worker.id_;
+  told.over = over;
+  if (!over) {
+    const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
+    told.since = worker.noted_since();
+    void* const cell = worker.noted_cell();
+    const void* const message = worker.noted_message();
+    if (cell == nullptr) return;  // between two turns: its thread is not let run, and keeps nobody's turn
+    try {
+      if (options_.stacks != nullptr && worker.inside_.load(std::memory_order_acquire)) {
+        told.stack = options_.stacks->capture(worker.thread_.native_handle(), worker.stack_);
+      }
+    } catch (...) {
+      // Out of memory: told without it.
+    }
+    // It went on meanwhile: what was read may belong to two turns, and nobody is to be blamed wrongly.
+    if (worker.progress_.load(std::memory_order_relaxed) != progress) return;
+    told.cell = cell;
+    told.message = message;
+  } else if (!worker.hogs()) {
+    return;  // its beginning was not told
+  }
+  worker.hogs_.store(!over, std::memory_order_relaxed);
+  if (options_.on_hog != nullptr) options_.on_hog(options_.on_hog_context, told);
 }
 
 }  // namespace detail

@@ -115,6 +115,7 @@ int Launcher::Impl::start(const launcher_detail::Flags& flags) {
       STDERR_FILENO,
       flags.log_json ? LogFormat::json : (isatty(STDERR_FILENO) != 0 ? LogFormat::coloured : LogFormat::line));
   how.environment = real_environment();
+  how.stacks = std::make_shared<StackSignal>();
   for (const auto& open : doors) open(*how.environment);
   if (!how.environment->has<ServiceManager>()) {
     const auto manager = systemd_from_environment();

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
+
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -35,6 +37,10 @@ using Socket = asio::basic_stream_socket<Tcp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 using SteadyTimer =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+/// What a program starts does not inherit our connections. (Boost 1.81 opens sockets without it: whoever forks at that very
+/// moment, on another thread, still may.)
+void close_on_exec(int descriptor) noexcept { (void)fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 
 Error broken(std::string_view what, const Code& code) {
   return Error(Errc::unavailable, std::string(what) + ": " + code.message());
@@ -114,6 +120,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
       : io(the_io), clock(the_clock), socket(the_io.get_executor()) {}
 
   void open() {
+    close_on_exec(socket.native_handle());
     Code ignored;  // without it only latency suffers
     socket.set_option(Tcp::no_delay(true), ignored);
     read_deadline = std::make_shared<Deadline>(io, clock, [this] {
@@ -297,6 +304,7 @@ class AsioNetwork final : public Network {
     Acceptor& acceptor = accepting->acceptor;
     Code code;
     acceptor.open(endpoint->protocol(), code);
+    if (!code) close_on_exec(acceptor.native_handle());
     if (!code) acceptor.set_option(Acceptor::reuse_address(true), code);
     if (!code) acceptor.bind(*endpoint, code);
     if (!code) acceptor.listen(Acceptor::max_listen_connections, code);

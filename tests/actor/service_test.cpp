@@ -169,6 +169,7 @@ struct Oracle {
   void operator()(const Restarting&) {}
   void operator()(const Quarantined&) {}
   void operator()(const GaveUp&) {}
+  void operator()(const Hog&) {}
   void operator()(const ActorFailed& e) {
     Place& place = places[e.path];
     place.failed = true;

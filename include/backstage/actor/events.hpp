@@ -20,6 +20,7 @@
 #include "backstage/actor/ref.hpp"
 #include "backstage/actor/status.hpp"
 #include "backstage/base/function.hpp"
+#include "backstage/exec/stack_signal.hpp"
 #include "backstage/mailbox/counters.hpp"
 
 namespace backstage {
@@ -74,7 +75,19 @@ struct GaveUp {
   Error error;
 };
 
-using Event = std::variant<DeadLetter, StatusChanged, ActorFailed, Restarting, Quarantined, Ended, GaveUp>;
+/// A handler (a hook, a constructor) keeps its worker: it has been in one message for longer than RuntimeOptions::hog_after.
+/// Told when it is found, and once more (`over`) when it has given its worker back. From the runtime's watch.
+struct Hog {
+  std::string path;
+  std::string_view actor;
+  std::string_view message{};  ///< its type; a hook's name; or that it cannot be told
+  Duration kept{0};            ///< for how long so far, or (over) in all, up to a look of 10 ms
+  unsigned worker = 0;
+  bool over = false;
+  StackAddresses stack;  ///< innermost first, see describe_stack(); empty when it was not allowed or did not come
+};
+
+using Event = std::variant<DeadLetter, StatusChanged, ActorFailed, Restarting, Quarantined, Ended, GaveUp, Hog>;
 
 class Events {
  public:

@@ -31,6 +31,12 @@ inline namespace v0 {
 struct RuntimeOptions {
   /// Worker threads; 0: what affinity and cgroup quota allow.
   unsigned workers = 0;
+  /// Workers more, at most, for as long as all others are stuck in one message each and something waits.
+  unsigned spare_workers = 16;
+  /// A handler that keeps its worker for so long is reported: an event, a line in the log, Runtime::hogs().
+  Duration hog_after = std::chrono::milliseconds(50);
+  /// May its stack be read, by a signal to its thread? Null: no signals. The Launcher says yes (stack_signal.hpp).
+  std::shared_ptr<StackSignal> stacks{};
   /// No thread at all: whoever owns the Runtime drives it (see sim/test_runtime.hpp).
   bool manual = false;
   /// Threads of the blocking pool at most, and jobs that may wait for one.
@@ -50,6 +56,14 @@ struct StuckActor {
   std::string path;          ///< "/" when the thread is the blocking pool's, or cannot be told
   std::string_view message;  ///< the type of the message it is in
   Duration since{0};         ///< for how long it has been in its turn, when it was given up; 0: cannot be told
+  StackAddresses stack{};    ///< describe_stack() makes lines of it; empty: RuntimeOptions::stacks does not allow it
+};
+
+/// Handlers that kept their worker for longer than RuntimeOptions::hog_after.
+struct HogCounts {
+  std::uint64_t found = 0;
+  std::uint64_t now = 0;  ///< of those: not over yet
+  Duration longest{0};    ///< of those that are over
 };
 
 /// An ask from outside that does not block: for programs with a main loop of their own.
@@ -239,6 +253,7 @@ class Runtime {
   [[nodiscard]] Events& events() noexcept;
   /// The accounting of messages. Exact when the runtime rests (M6).
   [[nodiscard]] MessageCounts counts() const noexcept;
+  [[nodiscard]] HogCounts hogs() const noexcept;
   /// Asks every actor; those that do not answer within `within` are marked.
   [[nodiscard]] ServiceTree service_tree(Duration within = std::chrono::seconds(1));
   [[nodiscard]] const Environment& environment() const noexcept;

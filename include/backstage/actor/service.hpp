@@ -33,6 +33,7 @@ struct Service {
   std::uint32_t mailbox = 0;  ///< messages that wait
   std::uint64_t handled = 0;  ///< messages handled since the place was made
   bool responding = true;     ///< false: did not answer in time (busy with one message)
+  bool stuck = false;         ///< found by the watch: keeps its worker (Hog)
   std::string handling;       ///< the message that it is busy with, when it does not respond and that can be told
   Duration handling_since{0};
   std::string last_error;    ///< of its last failure, with causes

@@ -24,7 +24,7 @@ class BlockingPool {
   /// Jobs that were not begun are destroyed; those under way are waited for.
   ~BlockingPool();
 
-  /// False: the queue is full and the job was destroyed.
+  /// False: the queue is full, or the system gives not even a first thread; the job was destroyed.
   bool submit(MoveFunction<void()> job);
   /// Manual mode: runs what is queued on this thread. Returns how many jobs that were.
   std::size_t run_all();

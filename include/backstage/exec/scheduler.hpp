@@ -5,7 +5,8 @@
 //   (2) No runnable waits for ever (F1): a turn is bounded by messages and by time, what is displaced goes to the
 //       back, what comes from outside alternates with what is local, and a worker that is stuck in one message has
 //       its queue and its next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it
-//       schedules while it is stuck is shared at once).
+//       schedules while it is stuck is shared at once). Are all stuck, the watch begins spare workers, up to a bound,
+//       and ends them when they are needed no more.
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
 //       a second without work. Nothing polls.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
@@ -21,21 +22,24 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "backstage/base/random.hpp"
 #include "backstage/exec/detail/event_count.hpp"
+#include "backstage/exec/detail/hog_watch.hpp"
 #include "backstage/exec/detail/inject_queue.hpp"
 #include "backstage/exec/detail/newborns.hpp"
 #include "backstage/exec/detail/owner_gate.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
+#include "backstage/exec/detail/timekeeping.hpp"
 #include "backstage/exec/detail/turn.hpp"
 #include "backstage/exec/environment.hpp"
 #include "backstage/exec/scheduling.hpp"
 #include "backstage/exec/slab.hpp"
+#include "backstage/exec/stack_signal.hpp"
 #include "backstage/exec/timer_wheel.hpp"
 
 namespace backstage {
@@ -53,12 +57,17 @@ struct TimerEntry : TimerNode {
   std::uint32_t shard = 0;
 };
 
-/// One worker's timers. Any thread may arm and cancel, behind a lock that is almost always its own worker's.
-struct alignas(kApart) TimerShard {
-  explicit TimerShard(Instant base) : wheel(base) {}
-  std::mutex mutex;
-  TimerWheel wheel;
-  std::atomic<std::int64_t> next_due{INT64_MAX};  // never later than the truth; exact after expire() and refresh()
+using TimerShard = TimerShardOf<>;
+
+/// A worker hogs: it has been in one message for longer than allowed; or that is over. `cell` and `message` are what
+/// it had noted; read while it is still in the same turn, or empty.
+struct HogNews {
+  unsigned worker = 0;
+  bool over = false;
+  void* cell = nullptr;
+  const void* message = nullptr;
+  Instant since{};       // when its turn began
+  StackAddresses stack;  // empty: not allowed, or it did not come in time
 };
 
 struct SchedulerOptions {
@@ -66,6 +75,12 @@ struct SchedulerOptions {
   unsigned turn_messages = 64;
   Duration turn_time = std::chrono::microseconds(100);
   Duration share_after = std::chrono::microseconds(50);
+  unsigned spare_threads = 16;  ///< at most so many workers more, while all others are stuck
+  HogRules hog{};
+  const StackSignal* stacks = nullptr;  ///< null: no signals
+  /// Called on the watch's thread. Must be quick.
+  void (*on_hog)(void* context, const HogNews& news) noexcept = nullptr;
+  void* on_hog_context = nullptr;
 };
 
 /// What one thread needs to run actors. In manual mode there is one without a thread.
@@ -98,6 +113,10 @@ class alignas(kApart) Worker {
   [[nodiscard]] const void* noted_message() const noexcept { return noted_message_.load(std::memory_order_relaxed); }
   [[nodiscard]] Instant noted_since() const noexcept { return Instant{noted_since_.load(std::memory_order_relaxed)}; }
   [[nodiscard]] bool is_busy() const noexcept { return busy_.load(std::memory_order_seq_cst); }
+  /// Whether the watch has found it in one message for too long. relaxed: for reports.
+  [[nodiscard]] bool hogs() const noexcept { return hogs_.load(std::memory_order_relaxed); }
+  /// Of a thread that stop_within() gave up: where it was.
+  [[nodiscard]] const StackAddresses& last_stack() const noexcept { return last_stack_; }
 
   /// To be called after each message of a turn. True: the turn has to end.
   [[nodiscard]] bool after_message() noexcept;
@@ -151,6 +170,10 @@ class alignas(kApart) Worker {
   std::atomic<void*> noted_cell_{nullptr};
   std::atomic<const void*> noted_message_{nullptr};
   std::atomic<std::int64_t> noted_since_{0};
+  std::atomic<bool> retire_{false};  // a spare one: nobody needs it any more
+  std::atomic<bool> hogs_{false};    // an episode is open
+  StackBuffer stack_;
+  StackAddresses last_stack_;  // taken when its thread was given up
   std::thread thread_;
 };
 
@@ -163,8 +186,11 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
 
-  /// Gives each worker's Turn its context (before start()).
-  void set_context(unsigned worker, void* context) noexcept { workers_[worker]->turn_.context = context; }
+  /// Gives each worker's Turn its context (before start()): of all most_workers().
+  void set_context(unsigned worker, void* context) noexcept {
+    contexts_[worker] = context;
+    if (workers_[worker] != nullptr) workers_[worker]->turn_.context = context;
+  }
   void start();
   /// Ends and joins the workers; what is still queued is not run (see run_leftovers). Not from a worker.
   void stop() noexcept;
@@ -179,7 +205,12 @@ class Scheduler {
 
   [[nodiscard]] Worker& worker(unsigned id) noexcept { return *workers_[id]; }
   [[nodiscard]] bool is_manual() const noexcept { return options_.threads == 0; }
-  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+  /// As asked for.
+  [[nodiscard]] unsigned workers() const noexcept { return regular_; }
+  /// Those and the spare ones that have ever been begun: worker(id) is there for each id below. Grows only.
+  [[nodiscard]] unsigned known_workers() const noexcept { return known_.load(std::memory_order_acquire); }
+  /// Those and as many spare ones as there may be.
+  [[nodiscard]] unsigned most_workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
   [[nodiscard]] const Environment& environment() const noexcept { return environment_; }
   [[nodiscard]] Instant now() const noexcept { return environment_.clock().now(); }
 
@@ -213,15 +244,23 @@ class Scheduler {
   std::size_t run_chosen(std::size_t most);
   void work(Worker& worker) noexcept;
   void tell_to_stop() noexcept;
+  void take_last_stack(Worker& worker) noexcept;
+  void leave_to_others(Worker& worker) noexcept;
   Runnable* steal(Worker& thief) noexcept;
   Runnable* visit(Worker& stuck) noexcept;
   void park(Worker& worker) noexcept;
   bool has_visible_work() const noexcept;
-  void expire(TimerShard& shard, Instant now) noexcept;
   void expire_due(Instant now) noexcept;
   Instant earliest(bool exact) noexcept;
+  struct Watching;
   void watch();
-  void wake_watch() noexcept;
+  bool tend_spares(Watching& watching, unsigned stuck, bool more) noexcept;
+  void start_spare() noexcept;
+  void tell_hog(Worker& worker, HogEpisode::News news) noexcept;
+  /// All workers that were ever begun. acquire: pairs with the release that published the last of them.
+  [[nodiscard]] std::span<const std::unique_ptr<Worker>> known() const noexcept {
+    return {workers_.data(), known_.load(std::memory_order_acquire)};
+  }
 
   const Environment& environment_;
   SlabPool& pool_;
@@ -229,14 +268,17 @@ class Scheduler {
   const Run run_;
   Scheduling* const scheduling_;  // manual mode, if somebody opened that door
   std::vector<Runnable*> ready_;  // with it: in the order scheduled
-  std::vector<std::unique_ptr<Worker>> workers_;
+  const unsigned regular_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // never moves; what is behind known_ is null, and the watch's
+  std::vector<void*> contexts_;
+  std::atomic<unsigned> known_{0};
   InjectQueue<Runnable> inject_;
   EventCount<> parking_;
-  alignas(kApart) std::atomic<std::int64_t> keeper_due_{INT64_MAX};  // until when the parked timekeeper sleeps
+  alignas(kApart) TimeKeeper<> keeper_;  // of those that are parked
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
-  alignas(kApart) std::atomic<std::uint32_t> watch_word_{0};  // 1: the watch sleeps without end and must be woken
+  WatchSleep<> watch_sleep_;
 };
 
 }  // namespace detail

@@ -11,6 +11,7 @@
 #include "backstage/actor/detail/cell.hpp"
 #include "backstage/actor/detail/handlers.hpp"
 #include "backstage/actor/detail/type_name.hpp"
+#include "backstage/exec/detail/presence.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -24,19 +25,7 @@ struct CoreFace {
 };
 
 /// Counts the threads from outside that are inside a send, so that a Runtime can end while Refs to it live on.
-struct Presence {
-  static constexpr std::uint64_t closed = 1ULL << 63U;
-  std::atomic<std::uint64_t> word{0};
-
-  [[nodiscard]] bool enter() noexcept {
-    // seq_cst: against close() in another thread; whoever enters before is waited for.
-    if ((word.fetch_add(1, std::memory_order_seq_cst) & closed) == 0) return true;
-    word.fetch_sub(1, std::memory_order_seq_cst);
-    return false;
-  }
-  // release: what was done inside happens before the end of the Runtime that waits for us.
-  void leave() noexcept { word.fetch_sub(1, std::memory_order_release); }
-};
+using Presence = PresenceOf<>;
 
 /// At the start of each 64 KiB chunk of cells. After the Runtime's end the chunk reads as zeros: no core, generation 0.
 struct ChunkHeader {
