@@ -21,6 +21,13 @@ target_link_libraries(test_support ${scope} backstage::backstage Boost::headers 
 target_compile_definitions(test_support ${scope} BACKSTAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                  BACKSTAGE_DATA_DIR="${BACKSTAGE_DATA}")
 
+# Test programs write down which errors they raise (tests/support/errors_raised.cpp). -u: the archive comes before those
+# that need it.
+foreach(constructor IN ITEMS _ZN9backstage2v05ErrorC1ENS0_4ErrcESt17basic_string_viewIcSt11char_traitsIcEE
+                             _ZN9backstage2v05ErrorC1ENS0_4ErrcESt17basic_string_viewIcSt11char_traitsIcEES1_)
+  target_link_options(test_support ${scope} LINKER:--wrap=${constructor} LINKER:-u,__wrap_${constructor})
+endforeach()
+
 file(GLOB test_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*/*_test.cpp")
 set(test_folders "")
 foreach(file IN LISTS test_files)
@@ -35,6 +42,9 @@ foreach(folder IN LISTS test_folders)
   if(folder STREQUAL "drill")
     # Drills run in real time and measure: each has the machine to itself.
     set(properties LABELS drill TIMEOUT 900 RUN_SERIAL ON)
+  elseif(folder STREQUAL "soak")
+    # As long as it is told to be (./dev soak): then it has the machine to itself, too.
+    set(properties LABELS soak TIMEOUT 3600 RUN_SERIAL ON)
   elseif(BACKSTAGE_SANITIZE)
     set(properties LABELS ${folder} TIMEOUT 600)
   endif()
@@ -49,6 +59,7 @@ foreach(folder IN LISTS test_folders)
       target_compile_definitions(${folder}_test PRIVATE CHRONICLE_BINARY="$<TARGET_FILE:chronicle>")
     endif()
   endif()
+  list(APPEND properties ENVIRONMENT "BACKSTAGE_ERRORS_RAISED=${PROJECT_BINARY_DIR}/errors-raised.txt")
   gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" PROPERTIES ${properties})
 endforeach()

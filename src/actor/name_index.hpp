@@ -28,10 +28,14 @@ class NameIndex {
     }
   }
 
-  /// Precondition: nobody in the table has that name.
-  void insert(Named& named) {
+  /// Afterwards the next insert() allocates nothing.
+  void make_room() {
     // At most 3/4 full: linear probing stays short, and there is always an end.
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+  }
+  /// Precondition: nobody in the table has that name.
+  void insert(Named& named) {
+    make_room();
     place(named, hash_of(named.name()));
     ++size_;
   }

@@ -71,6 +71,16 @@ void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, 
   nudge(cell, signal::side_queue);
 }
 
+/// To whoever waits for room. Without memory for the answer it hears at its deadline how it went.
+void tell_waiting(const SideBox::Waiting& one, Result<> (*how)(Admission, std::string_view), Admission verdict,
+                  std::string_view actor) noexcept {
+  try {
+    answer<void>(ReplyPort(one.sender, one.generation, one.number, Instant::never()), how(verdict, actor));
+  } catch (...) {
+    // Its deadline finds it no longer waiting in the box.
+  }
+}
+
 /// Under the box's lock, on any thread: lets in those who wait, first come first served, as far as there is room.
 void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
   // An actor that is being stopped takes no more: its own turn tells those who wait (grant_room).
@@ -87,7 +97,7 @@ void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
     } else if (cell.mailbox.push(first.envelope)) {
       cell.schedule();
     }
-    answer<void>(ReplyPort(first.sender, first.generation, first.number, Instant::never()), Result<>());
+    tell_waiting(first, [](Admission, std::string_view) { return Result<>(); }, Admission::admitted, {});
   }
 }
 
@@ -108,15 +118,26 @@ void let_in(CoreFace& core, WorkerContext* context, Cell& cell, SideBox& side) {
   return out;
 }
 
-/// Those who wait for room in a box that takes no more: never sent, so nothing to count.
-void turn_away(CoreFace& core, WorkerContext* context, std::deque<SideBox::Waiting>& waiting,
-               Admission why) noexcept {
-  for (const SideBox::Waiting& one : waiting) {
-    const MessageDescriptor& descriptor = *one.envelope->descriptor;
-    answer<void>(ReplyPort(one.sender, one.generation, one.number, Instant::never()),
-                 admission_error(why, descriptor.actor));
-    descriptor.abandon(*one.envelope, why == Admission::stopping ? Errc::stopping : Errc::gone);
-    free_envelope(core, context, *one.envelope);
+/// Who waits for room in a box that takes no more: never sent, so nothing to count.
+void turn_away(CoreFace& core, WorkerContext* context, const SideBox::Waiting& one, Admission why) noexcept {
+  const MessageDescriptor& descriptor = *one.envelope->descriptor;
+  tell_waiting(
+      one, [](Admission verdict, std::string_view actor) { return Result<>(admission_error(verdict, actor)); }, why,
+      descriptor.actor);
+  descriptor.abandon(*one.envelope, why == Admission::stopping ? Errc::stopping : Errc::gone);
+  free_envelope(core, context, *one.envelope);
+}
+
+/// All of them, one by one: not under the lock, since this runs destructors of the user's, and in no list of its own, which
+/// would need memory.
+void turn_away_all(CoreFace& core, WorkerContext* context, SideBox& side, Admission why) noexcept {
+  for (;;) {
+    std::unique_lock lock(side.mutex);
+    if (side.waiting.empty()) return;
+    const SideBox::Waiting one = side.waiting.front();
+    side.waiting.pop_front();
+    lock.unlock();
+    turn_away(core, context, one, why);
   }
 }
 
@@ -315,10 +336,23 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
   CoreFace& core = *chunk_of(&target).core.load(std::memory_order_relaxed);
   WorkerContext* const context = context_for(&core);
   const std::uint32_t generation = envelope.generation;
+  /// Without memory to wait with, nothing is sent.
+  struct Unsent {
+    CoreFace& core;
+    WorkerContext* context;
+    Envelope* envelope;
+    ~Unsent() {
+      if (envelope == nullptr) return;
+      envelope->descriptor->abandon(*envelope, Errc::dropped);
+      free_envelope(core, context, *envelope);
+    }
+  } unsent{core, context, &envelope};
   Admission verdict = try_post(core, context, target, envelope);
-  if (verdict == Admission::admitted) return Enqueued::sent;
-  std::deque<SideBox::Waiting> me{
-      {&sender, sender.generation(), number, &envelope, envelope.descriptor->weight(envelope)}};
+  if (verdict == Admission::admitted) {
+    unsent.envelope = nullptr;
+    return Enqueued::sent;
+  }
+  const SideBox::Waiting me{&sender, sender.generation(), number, &envelope, envelope.descriptor->weight(envelope)};
   if (verdict == Admission::full) {
     SideBox& side = side_of(target);
     const std::lock_guard lock(side.mutex);
@@ -335,7 +369,8 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
     } while (verdict == Admission::full &&
              !target.gate.compare_exchange_weak(gate, gate | gate_bit::special, std::memory_order_seq_cst));
     if (verdict == Admission::full) {
-      side.waiting.push_back(me.front());
+      side.waiting.push_back(me);
+      unsent.envelope = nullptr;
       // Before we look for room once more: the owner that makes some finds the signal.
       nudge(target, signal::room);
       // Room that was made since the first look: nobody else might look for a long time.
@@ -344,6 +379,7 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
     }
   }
   // Not under the lock: this runs a destructor of the user's.
+  unsent.envelope = nullptr;
   turn_away(core, context, me, verdict);
   return Enqueued::waiting;
 }
@@ -382,37 +418,36 @@ void grant_room(Cell& cell) noexcept {
   }
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
-  std::deque<SideBox::Waiting> refused;
-  {
-    const std::lock_guard lock(side->mutex);
-    if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) {
-      refused.swap(side->waiting);
-    } else {
-      let_in(core, context, cell, *side);
-    }
-    if (!side->waiting.empty()) return;
-    cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
-    if (!side->queues) cell.gate.fetch_and(~gate_bit::special, std::memory_order_seq_cst);
+  if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) {
+    turn_away_all(core, context, *side, Admission::stopping);
   }
-  turn_away(core, context, refused, Admission::stopping);
+  const std::lock_guard lock(side->mutex);
+  let_in(core, context, cell, *side);
+  if (!side->waiting.empty()) return;
+  cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
+  if (!side->queues) cell.gate.fetch_and(~gate_bit::special, std::memory_order_seq_cst);
 }
 
 void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept {
   SideBox* const side = cell.side.load(std::memory_order_acquire);
   if (side == nullptr) return;
   WorkerContext* const context = context_for(&core);
-  std::deque<SideBox::Queued> queue;
-  std::deque<SideBox::Waiting> waiting;
   {
     const std::lock_guard lock(side->mutex);
     side->generation = next_generation;
     side->queues = false;
     side->bytes = 0;
-    queue.swap(side->queue);
-    waiting.swap(side->waiting);
   }
-  for (const SideBox::Queued& queued : queue) dead_letter(core, context, &cell, *queued.envelope, Undelivered::ended);
-  turn_away(core, context, waiting, Admission::gone);
+  // From here on nobody puts anything in. One by one, as in turn_away_all().
+  for (;;) {
+    std::unique_lock lock(side->mutex);
+    if (side->queue.empty()) break;
+    Envelope* const one = side->queue.front().envelope;
+    side->queue.pop_front();
+    lock.unlock();
+    dead_letter(core, context, &cell, *one, Undelivered::ended);
+  }
+  turn_away_all(core, context, *side, Admission::gone);
 }
 
 // ---------------------------------------------------------------------------------------------- any thread

@@ -33,7 +33,7 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       : core_(core), port_(std::move(port)), with_waits_(with_waits) {}
 
   void ask(Cell& cell, std::size_t parent) {
-    auto* const node = new Node();
+    auto node = std::make_unique<Node>();
     node->walk = shared_from_this();
     node->generation = cell.generation();
     node->run = &answer_for;
@@ -53,7 +53,7 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       entries_.push_back(std::move(entry));
       ++missing_;
     }
-    cell.post_lane(*node);
+    cell.post_lane(*node.release());
   }
 
   [[nodiscard]] ServiceTree gather() {
@@ -84,9 +84,23 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
   }
 
  private:
-  static void answer_for(LaneNode& lane_node, Cell* cell) {
+  static void answer_for(LaneNode& lane_node, Cell* cell) noexcept {
     const std::unique_ptr<Node> node(static_cast<Node*>(&lane_node));
-    ServiceWalk& walk = *node->walk;
+    try {
+      fill_in(*node, cell);
+    } catch (...) {
+      // Out of memory: what of it is not known is missing in the tree. Nobody who is looked at fails for that.
+    }
+    try {
+      node->walk->one_answered();
+    } catch (...) {
+      // Nor can the tree be handed over: whoever asked hears it at its deadline.
+    }
+  }
+
+  static void fill_in(const Node& at, Cell* cell) {
+    ServiceWalk& walk = *at.walk;
+    const Node* const node = &at;
     if (cell != nullptr) {
       {
         const std::lock_guard lock(walk.mutex_);
@@ -131,7 +145,6 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       entry.counts_as = Status::stopped;
       entry.service.responding = true;
     }
-    walk.one_answered();
   }
 
   void one_answered() {

@@ -1,4 +1,5 @@
 // Spawning: new places, places taken over from a former incarnation of the parent (promises L2, L8), and finding children.
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -47,12 +48,54 @@ void number_unnamed(Cell& cell, Core& core) {
   cell.unnamed_number = core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
+[[nodiscard]] bool queues_behind_a_lock(const Mailbox& box) noexcept {
+  return box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
+}
+
+/// All that equip() and what follows it would allocate: afterwards nothing can fail any more.
+void prepare(Cell& cell, const Body& body, bool has_starter) {
+  if (has_starter || body.policy->start_after > Duration::zero()) (void)cell.need_extras();
+  if (!queues_behind_a_lock(body.policy->mailbox) || cell.side.load(std::memory_order_acquire) != nullptr) return;
+  auto fresh = std::make_unique<SideBox>();
+  SideBox* none = nullptr;
+  // release: publishes the box. It stays with the cell, also when it does not become anybody's place now.
+  if (cell.side.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) (void)fresh.release();
+}
+
+/// A body, and then its cell, that are nobody's place yet: given back when something is in the way.
+class Unplaced {
+ public:
+  Unplaced(Body& body, Core& core) noexcept : core_(core), body_(&body) {}
+  Unplaced(const Unplaced&) = delete;
+  Unplaced& operator=(const Unplaced&) = delete;
+  ~Unplaced() {
+    if (body_ == nullptr) return;
+    body_->ops->release(*body_, core_.memory);
+    if (cell_ == nullptr) return;
+    delete std::exchange(cell_->extras, nullptr);
+    core_.free_cell(*cell_);
+  }
+  /// A place for it, with all that it needs.
+  [[nodiscard]] Cell& find_cell(bool has_starter) {
+    cell_ = &core_.new_cell();
+    prepare(*cell_, *body_, has_starter);
+    return *cell_;
+  }
+  void placed() noexcept { body_ = nullptr; }
+
+ private:
+  Core& core_;
+  Body* body_;
+  Cell* cell_ = nullptr;
+};
+
+/// Allocates nothing: see prepare().
+void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   cell.body = &body;
   cell.parent = &parent;
   cell.place_generation = cell.generation();
   const Mailbox& box = body.policy->mailbox;
-  const bool side = box.byte_limit() != 0 || (box.is_bounded() && box.when_full() == WhenFull::drop_oldest);
+  const bool side = queues_behind_a_lock(box);
   cell.mailbox.set_bound(cell.queue, side ? Mailbox::no_limit : box.count_limit());
   cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
   cell.scheduling_group = parent.scheduling_group;
@@ -62,15 +105,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) {
   cell.end_notice.generation = parent.generation();
   if (started) cell.need_extras().start_port = std::move(started);
   if (side) {
-    SideBox* box_side = cell.side.load(std::memory_order_acquire);
-    if (box_side == nullptr) {
-      box_side = new SideBox();
-      SideBox* none = nullptr;
-      if (!cell.side.compare_exchange_strong(none, box_side, std::memory_order_acq_rel)) {
-        delete box_side;
-        box_side = none;
-      }
-    }
+    SideBox* const box_side = cell.side.load(std::memory_order_acquire);
     const std::lock_guard lock(box_side->mutex);
     box_side->generation = cell.generation();
     box_side->kind = box;
@@ -119,27 +154,15 @@ void link_child(Cell& parent, Cell& cell) {
   ++extras.children;
 }
 
-[[noreturn]] void refuse_name(Body& body, Core& core, const std::string& where) {
-  const std::string name(body.name());
-  release_body(body, core);
-  throw Need::fail(Error(
-      Errc::exists,
-      "'" + name + "' below " + where + " is taken by a living actor: choose another name, or backstage::unnamed"));
-}
-
-Cell& fresh_place(Core& core, Body& body) {
-  try {
-    return core.new_cell();
-  } catch (...) {
-    release_body(body, core);
-    throw;
-  }
+[[noreturn]] void refuse_name(const Body& body, const std::string& where) {
+  throw Need::fail(
+      Error(Errc::exists, "'" + std::string(body.name()) + "' below " + where +
+                              " is taken by a living actor: choose another name, or backstage::unnamed"));
 }
 
 void set_off(Cell& cell, Core& core) {
   cell.phase = Phase::starting;
   const bool at_once = cell.policy().start_after <= Duration::zero();
-  if (!at_once) (void)cell.need_extras();
   // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
   cell.signals.exchange(at_once ? signal::alive | signal::start : signal::alive, std::memory_order_seq_cst);
   if (cell.mailbox.wake()) core.scheduler->schedule_newborn(cell);
@@ -190,7 +213,7 @@ void Lifecycle::first_start(Cell& cell) {
 namespace {
 
 /// Verdicts are given in the supervisor's own turn; ends and changes are told within one runtime.
-void check_targets(const Cell& parent, Body& body) {
+void check_targets(const Cell& parent, const Body& body) {
   if (body.policy == &default_policy) return;
   const auto& policy = static_cast<const OwnPolicy&>(*body.policy);
   std::string wrong;
@@ -203,20 +226,18 @@ void check_targets(const Cell& parent, Body& body) {
     }
   }
   if (wrong.empty()) return;
-  const std::string name(body.name());
-  release_body(body, parent.core());
-  throw Need::fail(Error(Errc::invalid, "the spec of '" + name + "': " + wrong));
+  throw Need::fail(Error(Errc::invalid, "the spec of '" + std::string(body.name()) + "': " + wrong));
 }
 
 }  // namespace
 
 Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
-  check_targets(parent, body);
   Core& core = parent.core();
+  Unplaced owned(body, core);
+  check_targets(parent, body);
   Extras& extras = parent.need_extras();
   const std::string_view name = body.name();
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
-    release_body(body, core);
     throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
   }
   if (!name.empty()) {
@@ -224,10 +245,12 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     {
       const std::lock_guard lock(extras.names_mutex);
       kept = extras.names.find(name);
+      const bool taken_over = kept != nullptr && kept->quiet && kept->ops().type_id == body.ops->type_id;
+      if (taken_over && !kept->in_group) prepare(*kept, body, static_cast<bool>(started));
       // Its name goes with the old body. One that is being restarted with its group lives.
       if (kept != nullptr && kept->quiet && !kept->in_group) extras.names.erase(*kept);
     }
-    if (kept != nullptr && (!kept->quiet || kept->in_group)) refuse_name(body, core, parent.full_path());
+    if (kept != nullptr && (!kept->quiet || kept->in_group)) refuse_name(body, parent.full_path());
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
       // Of our former life; relaxed: our own order.
@@ -249,12 +272,13 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
         const std::lock_guard naming(core.naming_mutex);  // nobody reads its names just now
         equip(*kept, parent, body, std::move(started));
       }
+      owned.placed();
       release_body(old, core);
       {
+        // Its old name has just gone: there is room for the new one.
         const std::lock_guard lock(extras.names_mutex);
         extras.names.insert(*kept);
       }
-      if (kept->policy().start_after > Duration::zero()) (void)kept->need_extras();
       Lifecycle::first_start(*kept);
       return *kept;
     }
@@ -263,9 +287,14 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       kept->signal_command(signal::close);
     }
   }
-  Cell& cell = fresh_place(core, body);
+  Cell& cell = owned.find_cell(static_cast<bool>(started));
+  if (!name.empty()) {
+    const std::lock_guard lock(extras.names_mutex);
+    extras.names.make_room();
+  }
   reset(cell);
   equip(cell, parent, body, std::move(started));
+  owned.placed();
   number_unnamed(cell, core);
   if (!name.empty()) {
     const std::lock_guard lock(extras.names_mutex);
@@ -278,6 +307,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 
 /// From outside: the root adopts it in its own turn.
 std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
+  Unplaced owned(body, core);
   check_targets(*core.root, body);
   struct AdoptNode : LaneNode {
     Cell* child = nullptr;
@@ -288,17 +318,22 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   // Until the root has word of it: a shutdown comes before or after, never between.
   const std::lock_guard lock(core.root_mutex);
   if (core.shut_down) {
-    release_body(body, core);
     throw Need::fail(Error(Errc::stopping, "the runtime is being stopped and starts no more actors"));
   }
-  if (!name.empty() && core.root_names.contains(name)) refuse_name(body, core, "/");
-  Cell& cell = fresh_place(core, body);
-  if (!name.empty()) core.root_names.emplace(name, &cell);
-  reset(cell);
-  equip(cell, root, body, {});
+  if (!name.empty() && core.root_names.contains(name)) refuse_name(body, "/");
+  Cell& cell = owned.find_cell(false);
+  {
+    // Its name stands in the root's index from now on: in the root's own turn there may be no memory for it.
+    const std::lock_guard names(root.extras->names_mutex);
+    if (!name.empty()) root.extras->names.make_room();
+    if (!name.empty()) core.root_names.emplace(name, &cell);
+    reset(cell);
+    equip(cell, root, body, {});
+    owned.placed();
+    if (!name.empty()) root.extras->names.insert(cell);
+  }
   number_unnamed(cell, core);
   cell.phase = Phase::starting;
-  if (cell.policy().start_after > Duration::zero()) (void)cell.need_extras();
   // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
   cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
   node->generation = root.generation();
@@ -308,10 +343,6 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     Cell& child = *guard->child;
     if (at == nullptr) return;
     link_child(*at, child);
-    if (!child.name().empty()) {
-      const std::lock_guard names(at->extras->names_mutex);
-      at->extras->names.insert(child);
-    }
     // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
     const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
     if (starts) {

@@ -11,6 +11,20 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
+namespace {
+
+/// Telling what is done needs memory, doing it does not: without any it is done and not told.
+template <class F>
+void tell(F words) noexcept {
+  try {
+    words();
+  } catch (...) {
+    // No memory, and nobody to say it to.
+  }
+}
+
+}  // namespace
+
 void Supervision::settle(Cell& child, std::uint32_t order) noexcept {
   // release: pairs with is_with_parent(); publishes what was written into the child's extras.
   child.notices_seen.store(child.extras->open_notice, std::memory_order_release);
@@ -154,23 +168,30 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
   Extras& extras = *child.extras;
   const ChildPolicy& policy = child.policy();
   if (std::exchange(extras.uncharged, false)) return true;
-  const std::string last =
-      "; the last time: " + (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
+  const auto last = [&child] {
+    return "; the last time: " +
+           (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
+  };
   if (!planted(Mistake::backoff_not_reset)) {
     extras.history.lived(now - child.began, policy.intensity, policy.backoff);
   }
   Intensity intensity = policy.intensity;
   if (planted(Mistake::restart_off_by_one) && intensity.restarts != unlimited.restarts) ++intensity.restarts;
   if (!extras.history.admit(intensity, now)) {
-    why_not = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
-              std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) + last;
+    tell([&] {
+      why_not = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
+                std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) +
+                last();
+    });
     return false;
   }
   Supervising* const all = parent.extras->supervising.get();
   if (all == nullptr || !all->budget || all->spent.admit(*all->budget, now)) return true;
-  why_not = "its children failed more often than " + std::to_string(all->budget->restarts) + " times in " +
-            to_string(all->budget->window) + ", the last of them '" + child.step() + "' (" +
-            std::string(child.ops().type) + ")" + last;
+  tell([&] {
+    why_not = "its children failed more often than " + std::to_string(all->budget->restarts) + " times in " +
+              to_string(all->budget->window) + ", the last of them '" + child.step() + "' (" +
+              std::string(child.ops().type) + ")" + last();
+  });
   return false;
 }
 
@@ -184,10 +205,12 @@ void Supervision::restart(Cell& parent, Cell& child) {
   if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
   child.ruling = Ruling::restart;
   ++extras.restarts;
-  core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
-  if (core.events.wanted()) {
-    core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
-  }
+  tell([&] {
+    core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
+    if (core.events.wanted()) {
+      core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
+    }
+  });
   if (parent.extras->child_order != nullptr) {
     parent.extras->child_order->tell(parent, &child, ChildOrder::News::restarting);
   }
@@ -206,9 +229,11 @@ void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
   if (parent.parent != nullptr) return escalate(parent, child, why);
   child.ruling = Ruling::given_up;
   Core& core = parent.core();
-  core.logger(child.full_path()).error("gave up", {{"error", why}});
   core.gave_up.store(true, std::memory_order_relaxed);
-  if (core.events.wanted()) core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, why)});
+  tell([&] {
+    core.logger(child.full_path()).error("gave up", {{"error", why}});
+    if (core.events.wanted()) core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, why)});
+  });
   settle(child, signal::close);
 }
 
@@ -236,7 +261,9 @@ bool Supervision::ends_with(const Cell& parent, const Cell& child) {
       if (other != &child && other->policy().significant == Significant::all) return false;
     }
   }
-  parent.core().logger(parent.full_path()).info("a significant child ended: stopping", {{"child", child.step()}});
+  tell([&] {
+    parent.core().logger(parent.full_path()).info("a significant child ended: stopping", {{"child", child.step()}});
+  });
   return true;
 }
 

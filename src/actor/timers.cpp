@@ -1,5 +1,6 @@
 // Timers of actors (promise L10): never early, cancelled exactly, gone with the incarnation.
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "../base/planted.hpp"
@@ -32,6 +33,7 @@ bool Timer::cancel() {
 namespace detail {
 
 Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period) {
+  std::unique_ptr<TimerRecord> guard(timer);
   Extras& extras = owner.need_extras();
   Scheduler& scheduler = *owner.core().scheduler;
   timer->owner = &owner;
@@ -44,6 +46,7 @@ Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period
     fired.owner->post_lane(fired);
   };
   extras.timers.emplace(timer->id, timer);
+  (void)guard.release();
   const Timer handle(&owner, owner.generation(), owner.incarnation, timer->id);
   scheduler.arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
   return handle;

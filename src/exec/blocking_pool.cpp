@@ -6,6 +6,20 @@
 namespace backstage {
 inline namespace v0 {
 
+namespace {
+
+/// What user code throws is in the answer already. What is left: no memory for the answer, and nobody above to tell. The
+/// asker hears at its deadline.
+void run(MoveFunction<void()>& job) noexcept {
+  try {
+    job();
+  } catch (...) {
+    // See above.
+  }
+}
+
+}  // namespace
+
 BlockingPool::~BlockingPool() {
   std::deque<MoveFunction<void()>> dropped;
   {
@@ -49,7 +63,7 @@ std::size_t BlockingPool::run_all() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    job();
+    run(job);
     ++count;
   }
 }
@@ -68,7 +82,7 @@ bool BlockingPool::run_one(std::size_t index) {
     job = std::move(*at);
     jobs_.erase(at);
   }
-  job();
+  run(job);
   return true;
 }
 
@@ -97,7 +111,7 @@ void BlockingPool::work() {
       jobs_.pop_front();
       ++running_;
       lock.unlock();
-      job();
+      run(job);
     }
     lock.lock();
     --running_;

@@ -1,8 +1,6 @@
 // L3 with no memory left: recording a failure allocates nothing, and the crash report still comes, shortened. In a
-// program of its own, whose operator new can be told to fail.
-#include <cstdlib>
+// program of its own, whose operator new can be told to fail (memory.hpp).
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 
@@ -10,29 +8,7 @@
 
 #include "backstage/actor/actor.hpp"
 #include "backstage/actor/runtime.hpp"
-
-namespace {
-thread_local bool memory_is_out = false;  // a test's, not the framework's
-
-// Sanitizers bring an operator new of their own.
-#ifndef BACKSTAGE_SANITIZED
-void* allocate(std::size_t bytes) {
-  if (memory_is_out) throw std::bad_alloc();
-  void* const block = std::malloc(bytes != 0 ? bytes : 1);  // NOLINT(cppcoreguidelines-no-malloc)
-  if (block == nullptr) throw std::bad_alloc();
-  return block;
-}
-#endif
-}  // namespace
-
-#ifndef BACKSTAGE_SANITIZED
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* block) noexcept { std::free(block); }                 // NOLINT
-void operator delete[](void* block) noexcept { std::free(block); }               // NOLINT
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }    // NOLINT
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }  // NOLINT
-#endif
+#include "memory.hpp"
 
 namespace backstage {
 namespace {
@@ -43,7 +19,7 @@ using namespace std::chrono_literals;
 struct Sink final : LogSink {
   void write(const LogRecord& record) noexcept override {
     if (record.text != "actor failed") return;
-    memory_is_out = false;
+    exhausted::refuse_all(false);
     ++records;
     where = record.where;
     for (const Field& field : record.fields) {
@@ -63,7 +39,7 @@ struct Lives {
 };
 struct Hungry {
   void handle(Exhaust) {
-    memory_is_out = true;
+    exhausted::refuse_all(true);
     throw std::bad_alloc();
   }
   std::uint32_t handle(Lives, Context& cx) { return cx.incarnation(); }
@@ -100,7 +76,7 @@ TEST(L3, without_memory_the_crash_report_still_comes_shortened_and_the_actor_is_
   EXPECT_EQ(event->incarnation, 1U);
   EXPECT_NE(event->message.find("Exhaust"), std::string_view::npos);
   EXPECT_EQ(runtime.ask<Lives>(hungry).within(1s).value(), 2U);
-  EXPECT_FALSE(memory_is_out);
+  EXPECT_FALSE(exhausted::refuses_all());
 }
 
 }  // namespace
