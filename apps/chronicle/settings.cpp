@@ -17,8 +17,9 @@ void make_private_folder(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder, failed);
   if (!failed) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
   if (failed) {
-    throw backstage::Need::fail(Error(Errc::unavailable, "cannot make the data folder " + folder.string() + ": " +
-                                                             failed.message() + " (--data names another)"));
+    throw backstage::Need::fail(
+        Error(backstage::Errc::configuration, "cannot make the data folder " + folder.string() + ": " +
+                                                  failed.message() + " (--data or CHRONICLE_DATA names another)"));
   }
 }
 
@@ -33,7 +34,7 @@ Result<std::string> default_data_folder() {
     return std::string(home) + "/.local/state/chronicle";
   }
   // NOLINTEND(concurrency-mt-unsafe)
-  return Error(Errc::invalid,
+  return Error(Errc::configuration,
                "no data folder: neither XDG_STATE_HOME nor HOME is set; say --data FOLDER or --memory");
 }
 

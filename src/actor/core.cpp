@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "backstage/exec/workers.hpp"
+#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::size_t cells_begin = 64;  // behind the chunk's header
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
 
@@ -135,7 +135,7 @@ void Core::add_chunk() {
     auto* const cell = ::new (static_cast<void*>(place)) Cell();
     // Generations start at 1: 0 is what a Ref finds after the Runtime's end.
     cell->gate.store(1U << gate_bit::bits, std::memory_order_relaxed);
-    cell->end_notice.child = cell;
+    (void)cell->orders.close(1);
     free_cells_.push_back(cell);
   }
   header->presence.store(presence_, std::memory_order_release);
@@ -186,6 +186,28 @@ void Core::free_cell(Cell& cell) noexcept {
 }
 
 // ----------------------------------------------------------------------------------------------- failures
+
+Extras* Core::new_extras() {
+  try {
+    auto fresh = std::make_unique<Extras>();
+    // relaxed: a hint; who misses it leaves the filling up to the next one.
+    if (spares_used_.load(std::memory_order_relaxed)) {
+      const std::lock_guard lock(spares_mutex_);
+      for (std::unique_ptr<Extras>& spare : spare_extras_) {
+        if (spare == nullptr) spare = std::make_unique<Extras>();
+      }
+      spares_used_.store(false, std::memory_order_relaxed);
+    }
+    return fresh.release();
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(spares_mutex_);
+    spares_used_.store(true, std::memory_order_relaxed);
+    for (std::unique_ptr<Extras>& spare : spare_extras_) {
+      if (spare != nullptr) return spare.release();
+    }
+    throw;
+  }
+}
 
 Failure& Core::take_failure() noexcept {
   const std::lock_guard lock(failures_mutex_);
@@ -248,7 +270,9 @@ Logger Core::logger(std::string_view where) const noexcept {
 void Core::report_dead_letter(Undelivered why, const MessageDescriptor& descriptor, std::string path) noexcept {
   if (descriptor.kind == SendKind::system) {
     // The end of a child, for a parent that is ending itself: nobody's mistake, so it is not logged.
-    if (events.wanted()) events.emit(DeadLetter{why, descriptor.message, descriptor.actor, std::move(path)});
+    if_memory([&] {
+      if (events.wanted()) events.emit(DeadLetter{why, descriptor.message, descriptor.actor, std::move(path)});
+    });
     return;
   }
   // Sampled: the first eight, then each power of two. A storm must not become a storm of log lines.
@@ -259,7 +283,9 @@ void Core::report_dead_letter(Undelivered why, const MessageDescriptor& descript
                                      {"to", path.empty() ? descriptor.actor : std::string_view(path)},
                                      {"count", n}});
   }
-  if (events.wanted()) events.emit(DeadLetter{why, descriptor.message, descriptor.actor, std::move(path)});
+  if_memory([&] {
+    if (events.wanted()) events.emit(DeadLetter{why, descriptor.message, descriptor.actor, std::move(path)});
+  });
 }
 
 // -------------------------------------------------------------------------------------------------- the end
@@ -302,11 +328,12 @@ Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(st
 
 Extras& Cell::need_extras() {
   if (extras == nullptr) {
-    extras = new Extras();
+    extras = core().new_extras();
     extras->await_clock.owner = this;
     extras->restart_timer.owner = this;
     extras->stop_timer.owner = this;
     extras->life_timer.owner = this;
+    extras->verdict_clock.child = this;
   }
   return *extras;
 }
@@ -319,6 +346,22 @@ std::string Cell::full_path() const {
   std::string above = parent->full_path();
   if (above.back() != '/') above += '/';
   return above + step();
+}
+
+std::string path_if_memory(const Cell& cell) noexcept {
+  try {
+    return cell.full_path();
+  } catch (...) {
+    return {};
+  }
+}
+
+std::string name_if_memory(const Cell& child) noexcept {
+  try {
+    return child.step();
+  } catch (...) {
+    return {};
+  }
 }
 
 std::string Cell::step() const {

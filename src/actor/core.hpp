@@ -4,7 +4,6 @@
 
 #include <array>
 #include <condition_variable>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -14,11 +13,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "backstage/actor/await.hpp"
 #include "backstage/actor/detail/child_order.hpp"
 #include "backstage/actor/events.hpp"
+#include "backstage/actor/inspect.hpp"
 #include "backstage/actor/runtime.hpp"
 #include "backstage/actor/service.hpp"
 #include "backstage/actor/timer.hpp"
@@ -37,6 +38,11 @@ struct CellTimer : TimerEntry, LaneNode {
   Cell* owner = nullptr;
   Instant armed_for = Instant::never();
   bool set = false;  // owner's turn: armed, or fired with its node in the lane
+};
+
+/// How long a supervisor may take over a Verdict: fires into its lane.
+struct VerdictClock : CellTimer {
+  Cell* child = nullptr;
 };
 
 /// A timer that only sets a command bit.
@@ -99,7 +105,14 @@ struct Extras {
   bool uncharged = false;         // this failure is not counted
   Verdict::State given_state{nullptr, [](void*) noexcept {}};
   std::optional<Verdict> verdict;  // given, and not yet followed
+  VerdictClock verdict_clock;
   StartNotice start_notice;
+  // for the news of its end (EndTarget), one of each size; taken by who builds them
+  struct Reserved {
+    void* block = nullptr;
+    std::uint32_t bytes = 0;
+  };
+  std::array<Reserved, 2> end_blocks{};
 
   // a message that is to be handled again
   Envelope* in_hand = nullptr;  // a copy of what is being handled, or what failed
@@ -129,30 +142,7 @@ struct Extras {
   Envelope* eol = nullptr;      // built at the end, delivered by the parent
 };
 
-/// The mailbox's side behind a lock: for boxes bounded by bytes or dropping the oldest, and for senders that wait for
-/// room. It stays with its cell over generations: a sender may hold it while the actor ends.
-struct SideBox {
-  struct Queued {
-    Envelope* envelope;
-    std::size_t weight;
-  };
-  struct Waiting {
-    Cell* sender;
-    std::uint32_t generation;
-    std::uint32_t number;
-    Envelope* envelope;
-    std::size_t weight;
-  };
-  std::mutex mutex;
-  std::uint32_t generation = 0;
-  Mailbox kind;
-  bool queues = false;  // the messages themselves are here, not in the list
-  std::deque<Queued> queue;
-  std::size_t bytes = 0;
-  std::uint32_t taken = 0;
-  std::uint32_t pushed = 0;
-  std::deque<Waiting> waiting;
-};
+inline constexpr std::size_t cells_begin = 64;  // of a chunk, behind its header
 
 struct App {
   Cell* cell = nullptr;
@@ -178,6 +168,9 @@ class Core final : public CoreFace {
   [[nodiscard]] std::size_t live_cells() const noexcept { return live_cells_.load(std::memory_order_relaxed); }
 
   // ---- failures: a fixed store, so that recording one never allocates
+  /// A cold part for a cell: new, or, when memory is out, of those kept for that, so that an actor can be ended and
+  /// begun anew without any. Throws std::bad_alloc when these are used up, too.
+  [[nodiscard]] Extras* new_extras();
   [[nodiscard]] Failure& take_failure() noexcept;
   void give_back(Failure& failure) noexcept;
   /// Shared by all who failed when the store was empty: nothing may be written to it.
@@ -210,6 +203,11 @@ class Core final : public CoreFace {
   std::unique_ptr<BlockingPool> blocking;
   Events events;
   Cell* root = nullptr;
+
+  /// Questions to actors of this Runtime (InspectSlot). Whoever answers holds it while it touches a slot, so that who
+  /// has taken its question back is left alone.
+  std::mutex inspections_mutex;
+  InspectSlot* inspections = nullptr;
 
   std::mutex root_mutex;  // names below the root, apps, the end
   std::map<std::string, Cell*, std::less<>> root_names;
@@ -262,6 +260,9 @@ class Core final : public CoreFace {
   std::atomic<std::size_t> live_cells_{0};
 
   std::mutex failures_mutex_;
+  std::mutex spares_mutex_;
+  std::array<std::unique_ptr<Extras>, 8> spare_extras_;
+  std::atomic<bool> spares_used_{true};
   std::array<Failure, 256> failures_;
   Failure* free_failure_ = nullptr;
   Failure lost_failure_;  // for the 257th at once: its text is lost, its end is not
@@ -271,6 +272,27 @@ class Core final : public CoreFace {
 struct RunLoop {
   static void run(Runnable& runnable, Worker& worker);
 };
+
+/// Cells lie in their chunk one after the other: whose member that is.
+[[nodiscard]] inline Cell& cell_around(const void* member) noexcept {
+  const auto at = reinterpret_cast<std::uintptr_t>(member);
+  const std::uintptr_t first = (at & ~(chunk_bytes - 1)) + cells_begin;
+  return *reinterpret_cast<Cell*>(first + (at - first) / sizeof(Cell) * sizeof(Cell));
+}
+
+/// Does it, and lets it be when the memory is out: for telling, never for doing.
+template <class F>
+void if_memory(F&& tell) noexcept {
+  try {
+    std::forward<F>(tell)();
+  } catch (...) {
+    // Untold.
+  }
+}
+[[nodiscard]] std::string path_if_memory(const Cell& cell) noexcept;
+
+/// Answers who waits in Core::inspections for this cell; its own turn. `over`: the place of that generation is.
+void answer_inspections(Cell& cell, std::uint32_t generation, bool over) noexcept;
 
 /// Takes from the side box what is next, or null. Clears the signal when it is empty.
 [[nodiscard]] Envelope* take_from_side(Cell& cell) noexcept;

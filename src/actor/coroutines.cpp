@@ -28,7 +28,11 @@ void Cell::adopt_root(Root& root) noexcept {
   if (root.next != nullptr) root.next->previous = &root;
   more.first_root = &root;
   if (root.kind == RootKind::turn) turn_root = &root;
-  if (root.kind == RootKind::interleaved) ++interleaved;
+  if (root.kind == RootKind::interleaved) {
+    ++interleaved;
+    if (retries) [[unlikely]]
+      Retries::adopt(*this, root);
+  }
 }
 
 void Cell::drop_root(Root& root) noexcept {
@@ -57,8 +61,12 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   try {
     root.finish(*this);
     if (kept_turn && extras->in_hand != nullptr) Retries::done(*this);
+    if (root.in_hand != nullptr) [[unlikely]]
+      Retries::drop(*this, root);
   } catch (...) {
     extras->failed_in = root.message;
+    if (root.in_hand != nullptr) [[unlikely]]
+      Retries::failed_in(*this, root);
     throw;
   }
   return Handled::done;

@@ -7,6 +7,7 @@
 
 #include <cxxabi.h>
 
+#include "backstage/actor/detail/running.hpp"
 #include "core.hpp"
 #include "inspecting.hpp"
 #include "lifecycle.hpp"
@@ -252,6 +253,21 @@ template <std::size_t N>
 }
 
 }  // namespace
+
+bool find_running_actor(RunningActor& into) noexcept {
+  if (this_turn == nullptr || this_turn->cell == nullptr) return false;
+  const Cell& cell = *static_cast<const Cell*>(this_turn->cell);
+  if (cell.body == nullptr) return false;
+  into.path_at = static_cast<std::size_t>(path_into(into.path, cell).data() - into.path);
+  into.type = cell.ops().type;
+  into.message = {};
+  const Worker* const worker = this_turn->worker;
+  if (const auto* noted =
+          worker != nullptr ? static_cast<const std::string_view*>(worker->noted_message()) : nullptr) {
+    into.message = *noted;
+  }
+  return true;
+}
 
 /// To log, tree and events. The incarnation ends also when there is no memory to say so.
 void Lifecycle::tell_failure(Cell& cell, const Failure& failure) noexcept {

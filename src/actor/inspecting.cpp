@@ -2,7 +2,6 @@
 #include "inspecting.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "lifecycle.hpp"
@@ -138,8 +137,9 @@ void fill_outer(Inspection& seen, const Cell& cell) {
   seen.handled = cell.handled.load(std::memory_order_relaxed);
 }
 
-/// In the cell's own turn.
-[[nodiscard]] Result<Inspection> look_at(const Cell& cell) {
+}  // namespace
+
+Result<Inspection> look_at(const Cell& cell) {
   Inspection seen;
   {
     // Also in its own turn: the body of a kept place is exchanged by its parent.
@@ -173,35 +173,11 @@ void fill_outer(Inspection& seen, const Cell& cell) {
   }
   // Of one that has ended the state, and of one that is kept the whole body, are its parent's to take.
   if (cell.phase != Phase::ended && cell.phase != Phase::kept) seen.state = describe_actor(cell);
+  Watches::list(cell, seen);
   return seen;
 }
 
-}  // namespace
-
 Error nothing_to_inspect() { return {Errc::gone, "the actor has ended for good, or the Ref is null"}; }
-
-void ask_inspection(Cell& cell, std::uint32_t generation, ReplyPort port) {
-  struct InspectNode : LaneNode {
-    ReplyPort port;
-  };
-  const Visit visit(&cell);
-  if (visit.core() == nullptr) {
-    answer<Inspection>(std::move(port), nothing_to_inspect());
-    return;
-  }
-  auto* const node = new InspectNode();
-  node->generation = generation;
-  node->port = std::move(port);
-  node->run = [](LaneNode& self, Cell* target) {
-    const std::unique_ptr<InspectNode> guard(static_cast<InspectNode*>(&self));
-    // To be looked at must not harm it, whatever happens here. Who asked is told at its deadline at the latest.
-    try {
-      answer<Inspection>(std::move(guard->port), target != nullptr ? look_at(*target) : nothing_to_inspect());
-    } catch (...) {
-    }
-  };
-  cell.post_lane(*node);
-}
 
 Result<Inspection> seen_from_outside(Cell* cell, std::uint32_t generation) {
   if (cell == nullptr) return nothing_to_inspect();
@@ -238,39 +214,6 @@ Core::Run Core::find_run(const Cell& cell) const noexcept {
   return {};
 }
 
-void InspectAwait::await_suspend(std::coroutine_handle<> handle) {
-  Cell& me = *current_cell();
-  const Root* const root = static_cast<Root*>(this_turn->root);
-  const Instant deadline =
-      std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
-  enlist(me, handle, deadline);
-  ask_inspection(*target_, target_generation_, ReplyPort(&me, me.generation(), number_, deadline));
-}
-
-std::string InspectAwait::describe_wait() const {
-  return "the inspection of " + place_name(target_, target_generation_, "gone");
-}
-
-void suspend_cell(Cell* cell, std::uint32_t generation, bool suspend) {
-  if (cell == nullptr) return;
-  const Visit visit(cell);
-  if (visit.core() == nullptr) return;
-  struct SuspendNode : LaneNode {
-    bool suspend = false;
-  };
-  auto* const node = ::new (allocate_frame_of(visit.core()->pool, sizeof(SuspendNode))) SuspendNode();
-  node->generation = generation;
-  node->suspend = suspend;
-  node->run = [](LaneNode& self, Cell* target) {
-    const bool on = static_cast<SuspendNode&>(self).suspend;
-    deallocate_frame(&self);
-    // On its way out it is not held up any more.
-    if (target == nullptr || (on && (target->stop_ordered || target->stop_at_start))) return;
-    target->suspended.store(on, std::memory_order_relaxed);
-  };
-  cell->post_lane(*node);
-}
-
 }  // namespace detail
 
 std::string Inspection::text() const {
@@ -305,6 +248,8 @@ std::string Inspection::text() const {
     for (std::size_t i = 0; i < child_names.size(); ++i) out += (i != 0 ? ", " : "") + child_names[i];
     out += child_names.size() < children ? ", ...]\n" : "]\n";
   }
+  for (const Watched& one : watches) out += "  watches " + one.who + " (" + one.how + ")\n";
+  for (const Watched& one : watched_by) out += "  watched by " + one.who + " (" + one.how + ")\n";
   if (!last_error.empty()) out += "  last error: " + tame(last_error, line) + '\n';
   if (!state.empty()) out += "  state: " + tame(state, max_description) + '\n';
   return out;

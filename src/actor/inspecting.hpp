@@ -24,6 +24,9 @@ namespace detail {
 /// "Nap waits for sleep of 1h since 3s".
 [[nodiscard]] std::string to_line(const Waiting& waiting);
 
+/// In the cell's own turn. Throws when memory is out.
+[[nodiscard]] Result<Inspection> look_at(const Cell& cell);
+
 /// All messages that wait, those behind a lock included. Any thread.
 [[nodiscard]] std::uint32_t queued_in(const Cell& cell);
 

@@ -7,6 +7,7 @@
 //                                                                 \-> kept   --(parent's next init)--> starting | closing
 //
 // Every state but running is left in bounded time: init by start_within, and once stopped stop_within; draining by
+#include <array>
 #include <string>
 #include <utility>
 
@@ -18,12 +19,43 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-Result<> Lifecycle::outcome(const Cell& cell) {
-  if (cell.lived_out)
-    return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
-  if (cell.failure != nullptr && !cell.by_wish) return cell.failure->error();
-  return {};
+Result<> Lifecycle::outcome(const Cell& cell) noexcept {
+  const bool failed = cell.failure != nullptr && !cell.by_wish;
+  try {
+    if (cell.lived_out)
+      return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
+    if (failed) return cell.failure->error();
+    return {};
+  } catch (...) {
+    // Out of memory: the code alone needs none.
+    return Error(cell.lived_out ? Errc::timeout : cell.failure->code);
+  }
 }
+
+void Lifecycle::reserve_news(Cell& cell) {
+  if (cell.body->policy == &default_policy) return;
+  const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
+  if (end.cell == nullptr) return;
+  const std::array<std::uint32_t, 2> wanted{end.make_bytes, end.ask_bytes};
+  std::array<Extras::Reserved, 2>& have = cell.need_extras().end_blocks;
+  Core& core = cell.core();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (have[i].block != nullptr && have[i].bytes == wanted[i]) continue;
+    if (have[i].block != nullptr) free_block(core, context_for(&core), have[i].block, have[i].bytes);
+    have[i] = {};
+    if (wanted[i] != 0) have[i] = {new_block(core, context_for(&core), wanted[i]), wanted[i]};
+  }
+}
+
+void* take_end_block(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t bytes) {
+  if (child.extras != nullptr) {
+    for (Extras::Reserved& one : child.extras->end_blocks) {
+      if (one.block != nullptr && one.bytes == bytes) return std::exchange(one.block, nullptr);
+    }
+  }
+  return new_block(core, context, bytes);
+}
+
 // -------------------------------------------------------------------------------------------------- status
 
 void Cell::set_status(Status next, std::string_view word) {
@@ -38,16 +70,19 @@ void Cell::set_status(Status next, std::string_view word) {
   const bool reported = report != nullptr && report->cell != nullptr;
   const bool watched = extras != nullptr && Watches::has_subscribers(*extras);
   if (!reported && !watched && !all.events.wanted()) return;
-  StatusChanged change{full_path(), ops().type, before, next, incarnation, std::string(word)};
-  if (reported) {
-    WorkerContext* const context = context_for(&all);
-    if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
-      count_sent(all, context);
-      post(all, context, *report->cell, *envelope);
+  // Out of memory: the change is not told, the next one says where it came from.
+  if_memory([&] {
+    StatusChanged change{full_path(), ops().type, before, next, incarnation, std::string(word)};
+    if (reported) {
+      WorkerContext* const context = context_for(&all);
+      if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
+        count_sent(all, context);
+        post(all, context, *report->cell, *envelope);
+      }
     }
-  }
-  if (watched) Watches::status_changed(*this, change);
-  if (all.events.wanted()) all.events.emit(std::move(change));
+    if (watched) Watches::status_changed(*this, change);
+    if (all.events.wanted()) all.events.emit(std::move(change));
+  });
 }
 
 // --------------------------------------------------------------------------------------------------- start
@@ -87,6 +122,7 @@ void Lifecycle::begin(Cell& cell) {
     drain_as_dead(cell, Undelivered::restarted);
   if (cell.extras != nullptr && !Watches::begin(cell)) return;
   try {
+    reserve_news(cell);  // what the last incarnation used up
     make_actor(cell);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::constructor, "constructor");

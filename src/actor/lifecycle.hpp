@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core.hpp"
+#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -26,6 +27,9 @@ inline constexpr std::string_view destructor = "destructor";
 struct Lifecycle {
   static void begin(Cell& cell);
   static void obey(Cell& cell, std::uint32_t commands);
+  /// What somebody with a Ref ordered (orders.cpp): all that was given before now, after all that its giver left before.
+  static void obey_orders(Cell& cell);
+  static void take_orders(Cell& cell, std::uint32_t seen);
   /// Moves on when what the phase waited for has happened. True: something changed.
   static bool advance(Cell& cell);
   /// To be called in a catch block: the incarnation ends by what is being handled.
@@ -68,7 +72,9 @@ struct Lifecycle {
   static void disarm_stop_timer(Cell& cell) noexcept;
   static void request_stop(Cell& cell) noexcept;
   static void close_unclaimed(Cell& cell);
-  static Result<> outcome(const Cell& cell);
+  static Result<> outcome(const Cell& cell) noexcept;
+  /// Memory for the news of its end, while there is some.
+  static void reserve_news(Cell& cell);
 };
 
 /// Takes a child out of its parent's list, its name aside; parent's turn.
@@ -82,7 +88,7 @@ struct Supervision {
   static void restart(Cell& parent, Cell& child);
   [[nodiscard]] static bool admits(Cell& parent, Cell& child, Instant now, std::string& why_not);
   static void give_up(Cell& parent, Cell& child, const std::string& why);
-  static void escalate(Cell& parent, Cell& child, const std::string& text);
+  static void escalate(Cell& parent, Cell& child, const std::string& text, Errc code = Errc::failed);
   /// The parent is done with the child's end: it may act on the order.
   static void settle(Cell& child, std::uint32_t order) noexcept;
   /// The child is significant, and its end the parent's.
@@ -96,6 +102,8 @@ struct Supervision {
   static void no_longer_awaited(Cell& parent, const Cell& child) noexcept;
   static void child_started(LaneNode& node, Cell* parent);
   static void verdict_given(LaneNode& node, Cell* parent);
+  /// verdict_within is over.
+  static void verdict_is_late(LaneNode& node, Cell* parent);
 };
 
 /// Messages that are handled again after they made their actor fail (retries.cpp).
@@ -107,7 +115,14 @@ struct Retries {
   /// The incarnation failed: the message in hand is tried again, or set aside.
   static void failed(Cell& cell) noexcept;
   static void drop(Cell& cell) noexcept;
+  /// The same for what an Interleaved handler has in hand.
+  static void adopt(Cell& cell, Root& root) noexcept;
+  static void failed_in(Cell& cell, Root& root) noexcept;
+  static void drop(Cell& cell, Root& root) noexcept;
 };
+
+/// Runs the lane in order. A node that throws leaves the rest for the next round.
+void run_lane(Cell& cell);
 
 /// Cut to fit, always terminated.
 template <std::size_t N>

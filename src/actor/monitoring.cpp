@@ -1,19 +1,6 @@
 // Monitors, links and status subscriptions (promises L9, L1).
 //
-// One record for each watch, counted, on the heap: it outlives both sides, and both Runtimes. It hangs in two lists: its
-// owner's (the watcher), touched in the owner's turn only, and its target's, touched in the target's turn only, or in
-// its parent's when the target's place is over. The two sides speak through each other's lanes, by nodes that are part
-// of the record, so nothing is allocated to say anything:
-//
-//   attach  owner -> target   once. Finds the place over: the owner is told `gone`.
-//   detach  owner -> target   once: cancelled; the owner's incarnation ended; or (of a link) the owner's place did.
-//   notice  target -> owner   once: a link or a subscription is over on the target's side.
-//
-// What user code sees comes in the mailbox: StatusChanged, and Down in an envelope that waits in the record. Whoever takes
-// it out of there owns it, the target's side to fill and post it, or the owner's to free it: so it comes once or never.
-//
-// References: one for the owner's list, one for the target's side (attach, then the list, then the Down or the notice),
-// one for each detach or status on its way, one for each handle of the user's.
+// The record that all of them are, and who may touch it: watch_record.hpp. Links: links.cpp.
 #include "backstage/actor/monitor.hpp"
 
 #include <string>
@@ -22,113 +9,16 @@
 #include "../base/planted.hpp"
 #include "core.hpp"
 #include "lifecycle.hpp"
+#include "watch_record.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-struct WatchRecord {
-  enum class Kind : std::uint8_t { monitor, status, link };
-  struct Node : LaneNode {
-    WatchRecord* record = nullptr;
-  };
-  /// One of the two lists that it hangs in.
-  struct Hook {
-    WatchRecord* previous = nullptr;
-    WatchRecord* next = nullptr;
-    bool listed = false;
-  };
-  /// What a link tells.
-  struct Broken {
-    bool abnormal = false;
-    Error error{Errc::failed};
-  };
-
-  explicit WatchRecord(Kind k, const WatchTarget& whom) : kind(k), target(whom) {
-    attach.record = this;
-    detach.record = this;
-    notice.record = this;
-  }
-
-  // constant once it is set
-  const Kind kind;
-  const WatchTarget target;
-  Cell* owner = nullptr;  // null: a thread outside
-  std::uint32_t owner_generation = 0;
-  std::uint32_t owner_incarnation = 0;
-  std::uint64_t id = 0;
-  MakeStatus make_status = nullptr;
-  std::string_view owner_type;
-  std::string owner_path;  // of a link
-  std::shared_ptr<OutsideAskOf<Down>> outside;
-
-  Node attach;
-  Node detach;
-  Node notice;
-  std::atomic<std::uint32_t> references{2};
-  std::atomic<Envelope*> down{nullptr};  // set aside for the end; whoever takes it owns it
-
-  // the owner's turn
-  Hook in_owner;
-  bool live = true;
-
-  // the target's turn, then its parent's
-  Hook in_target;
-  std::string path;
-  bool owner_over = false;  // of a link whose target was not begun when its owner ended
-
-  Broken from_owner;   // written before the detach that carries it
-  Broken from_target;  // written before the notice that carries it
-};
-
 namespace {
 
 using Kind = WatchRecord::Kind;
 using Hook = WatchRecord::Hook;
-
-void retain(WatchRecord& watch) noexcept { watch.references.fetch_add(1, std::memory_order_relaxed); }
-
-template <Hook WatchRecord::* hook>
-void enlist(WatchRecord*& head, WatchRecord& watch) noexcept {
-  Hook& mine = watch.*hook;
-  mine.listed = true;
-  mine.previous = nullptr;
-  mine.next = head;
-  if (head != nullptr) (head->*hook).previous = &watch;
-  head = &watch;
-}
-
-template <Hook WatchRecord::* hook>
-bool delist(WatchRecord*& head, WatchRecord& watch) noexcept {
-  Hook& mine = watch.*hook;
-  if (!std::exchange(mine.listed, false)) return false;
-  if (mine.previous != nullptr) {
-    (mine.previous->*hook).next = mine.next;
-  } else {
-    head = mine.next;
-  }
-  if (mine.next != nullptr) (mine.next->*hook).previous = mine.previous;
-  return true;
-}
-
-[[nodiscard]] Watching& need_watching(Cell& cell) {
-  Extras& extras = cell.need_extras();
-  if (extras.watching == nullptr) extras.watching = std::make_unique<Watching>();
-  return *extras.watching;
-}
-
-/// In the owner's turn. Was it there, its reference goes with it.
-void leave_owner(Cell& owner, WatchRecord& watch) noexcept {
-  Watching& mine = *owner.extras->watching;
-  if (delist<&WatchRecord::in_owner>(watch.kind == Kind::link ? mine.links : mine.set, watch)) release_watch(&watch);
-}
-
-/// In the target's turn. Was it there, its reference is the caller's.
-[[nodiscard]] bool leave_target(Cell& target, WatchRecord& watch) noexcept {
-  if (!watch.in_target.listed) return false;
-  Watching& mine = *target.extras->watching;
-  return delist<&WatchRecord::in_target>(watch.kind == Kind::status ? mine.subscribers : mine.watchers, watch);
-}
 
 [[nodiscard]] Error error_of(EndReason reason, std::string_view path, std::string_view type, const Result<>& result,
                              std::string_view before, Errc code) {
@@ -145,23 +35,6 @@ void leave_owner(Cell& owner, WatchRecord& watch) noexcept {
     case EndReason::gone: text += "was gone already"; break;
   }
   return result ? Error(code, text) : Error(code, text, result.error());
-}
-
-/// A link's news: what the other's failure will say.
-[[nodiscard]] WatchRecord::Broken broken(EndReason reason, std::string_view path, std::string_view type,
-                                         const Result<>& result) noexcept {
-  WatchRecord::Broken news;
-  news.abnormal = !is_orderly(reason) && !(planted(Mistake::link_missed) && reason == EndReason::killed);
-  if (!news.abnormal) return news;
-  try {
-    std::string text = "linked " + (path.empty() ? std::string("actor") : std::string(path)) + " (" +
-                       std::string(type) + ") ended: " + std::string(to_string(reason));
-    if (!result) text += ", " + std::string(result.error().text());
-    news.error = Error(Errc::failed, text);
-  } catch (...) {
-    // Out of memory: it fails without the text.
-  }
-  return news;
 }
 
 // ------------------------------------------------------------------------------------- from target to owner
@@ -207,6 +80,8 @@ void run_notice(LaneNode& node, Cell* owner) {
   if (fails) Lifecycle::fail_from_outside(*owner, Failure::Stage::link, why);
 }
 
+}  // namespace
+
 /// Takes the target side's reference.
 void send_notice(WatchRecord& watch) noexcept {
   const Visit visit(watch.owner);
@@ -215,6 +90,8 @@ void send_notice(WatchRecord& watch) noexcept {
   watch.notice.generation = watch.owner_generation;
   watch.owner->post_lane(watch.notice);
 }
+
+namespace {
 
 /// One status, if there is memory for it. In the target's turn, or where its place is over.
 void send_status(WatchRecord& watch, const StatusChanged& change) noexcept {
@@ -282,6 +159,8 @@ void run_detach(LaneNode& node, Cell* cell) {
   release_watch(&watch);
 }
 
+}  // namespace
+
 /// From the owner's turn, from its parent's, or from outside. The record must be held by the caller.
 void send_detach(WatchRecord& watch) noexcept {
   const Visit visit(watch.target.cell);
@@ -292,12 +171,7 @@ void send_detach(WatchRecord& watch) noexcept {
   watch.target.cell->post_lane(watch.detach);
 }
 
-[[nodiscard]] bool is_gone(const WatchTarget& target) noexcept {
-  if (target.cell == nullptr) return true;
-  const Visit visit(target.cell);
-  return visit.core() == nullptr ||
-         target.cell->gate.load(std::memory_order_acquire) >> gate_bit::bits != target.generation;
-}
+namespace {}  // namespace
 
 void send_attach(WatchRecord& watch) noexcept {
   const WatchTarget& target = watch.target;
@@ -312,16 +186,7 @@ void send_attach(WatchRecord& watch) noexcept {
   target.cell->post_lane(watch.attach);
 }
 
-/// A record of the running incarnation, not yet in any list.
-[[nodiscard]] std::unique_ptr<WatchRecord> new_record(Cell& owner, Kind kind, const WatchTarget& target) {
-  Watching& mine = need_watching(owner);
-  auto watch = std::make_unique<WatchRecord>(kind, target);
-  watch->owner = &owner;
-  watch->owner_generation = owner.generation();
-  watch->owner_incarnation = owner.incarnation;
-  watch->id = ++mine.last_id;
-  return watch;
-}
+namespace {
 
 /// Owner's turn: nothing of it will be handled. True when something might have been.
 bool stop_watching(Cell& owner, WatchRecord& watch) noexcept {
@@ -338,13 +203,24 @@ bool stop_watching(Cell& owner, WatchRecord& watch) noexcept {
   return true;
 }
 
-void drop_link(Cell& owner, WatchRecord& watch) noexcept {
-  watch.live = false;
-  send_detach(watch);
-  leave_owner(owner, watch);
+}  // namespace
+
+bool is_gone(const WatchTarget& target) noexcept {
+  if (target.cell == nullptr) return true;
+  const Visit visit(target.cell);
+  return visit.core() == nullptr ||
+         target.cell->gate.load(std::memory_order_acquire) >> gate_bit::bits != target.generation;
 }
 
-}  // namespace
+std::unique_ptr<WatchRecord> new_record(Cell& owner, Kind kind, const WatchTarget& target) {
+  Watching& mine = need_watching(owner);
+  auto watch = std::make_unique<WatchRecord>(kind, target);
+  watch->owner = &owner;
+  watch->owner_generation = owner.generation();
+  watch->owner_incarnation = owner.incarnation;
+  watch->id = ++mine.last_id;
+  return watch;
+}
 
 // ----------------------------------------------------------------------------------- what the API calls
 
@@ -404,39 +280,6 @@ WatchRecord* set_status_watch(Cell& owner, const WatchTarget& target, MakeStatus
   return &watch;
 }
 
-void set_link(Cell& owner, const WatchTarget& target) {
-  if (target.cell == &owner && target.generation == owner.generation()) return;  // it ends with itself anyway
-  if (is_gone(target)) {
-    throw Need::fail(Error(Errc::gone, "cannot link with what is gone: the actor (" + std::string(target.type) +
-                                           ") has ended for good, or the Ref is null"));
-  }
-  auto record = new_record(owner, Kind::link, target);
-  record->owner_path = owner.full_path();
-  record->owner_type = owner.ops().type;
-  WatchRecord& watch = *record.release();
-  enlist<&WatchRecord::in_owner>(owner.extras->watching->links, watch);
-  send_attach(watch);
-}
-
-void remove_links(Cell& owner, const Cell* target, std::uint32_t generation) noexcept {
-  if (owner.extras == nullptr || owner.extras->watching == nullptr) return;
-  Watching& mine = *owner.extras->watching;
-  for (WatchRecord* watch = mine.links; watch != nullptr;) {
-    WatchRecord* const next = watch->in_owner.next;
-    if (watch->target.cell == target && watch->target.generation == generation) drop_link(owner, *watch);
-    watch = next;
-  }
-  // Those that the other one made: it is told, and its own end finds no list to tell us by.
-  for (WatchRecord* watch = mine.watchers; watch != nullptr;) {
-    WatchRecord* const next = watch->in_target.next;
-    if (watch->kind == Kind::link && watch->owner == target && watch->owner_generation == generation) {
-      (void)leave_target(owner, *watch);
-      send_notice(*watch);
-    }
-    watch = next;
-  }
-}
-
 WatchRecord* set_outside_monitor(const WatchTarget& target, std::shared_ptr<OutsideAskOf<Down>> state) {
   auto* const watch = new WatchRecord(Kind::monitor, target);
   watch->outside = std::move(state);
@@ -461,31 +304,35 @@ void Watches::status_changed(Cell& cell, const StatusChanged& change) noexcept {
   }
 }
 
+void Watches::list(const Cell& cell, Inspection& seen) {
+  if (cell.extras == nullptr || cell.extras->watching == nullptr) return;
+  const Watching& mine = *cell.extras->watching;
+  const auto how = [](const WatchRecord& watch) -> std::string {
+    return watch.kind == Kind::monitor ? "monitor" : watch.kind == Kind::link ? "link" : "status";
+  };
+  const auto add = [&](std::vector<Watched>& list, const WatchRecord& watch, std::string who) {
+    if (list.size() < Inspection::max_watches) list.push_back({how(watch), std::move(who)});
+  };
+  for (const WatchRecord* head : {mine.set, mine.links}) {
+    for (const WatchRecord* watch = head; watch != nullptr; watch = watch->in_owner.next) {
+      if (!watch->live) continue;
+      add(seen.watches, *watch, place_name(watch->target.cell, watch->target.generation, watch->target.type));
+    }
+  }
+  for (const WatchRecord* head : {mine.watchers, mine.subscribers}) {
+    for (const WatchRecord* watch = head; watch != nullptr; watch = watch->in_target.next) {
+      const bool outside = watch->owner == nullptr;
+      add(seen.watched_by, *watch,
+          outside ? "a thread outside" : place_name(watch->owner, watch->owner_generation, "a watcher"));
+    }
+  }
+}
+
 void Watches::incarnation_ended(Cell& cell) noexcept {
   if (cell.extras->watching == nullptr) return;
   Watching& mine = *cell.extras->watching;
   while (mine.set != nullptr) (void)stop_watching(cell, *mine.set);
   for (WatchRecord* watch = mine.links; watch != nullptr; watch = watch->in_owner.next) watch->live = false;
-}
-
-bool Watches::begin(Cell& cell) {
-  if (cell.extras->watching == nullptr) return true;
-  Watching& mine = *cell.extras->watching;
-  while (mine.links != nullptr) drop_link(cell, *mine.links);
-  bool fails = false;
-  Error why(Errc::failed);
-  for (WatchRecord* watch = mine.watchers; watch != nullptr;) {
-    WatchRecord* const next = watch->in_target.next;
-    if (watch->owner_over) {
-      fails = true;
-      why = watch->from_owner.error;
-      if (leave_target(cell, *watch)) release_watch(watch);
-    }
-    watch = next;
-  }
-  if (!fails) return true;
-  Lifecycle::fail_from_outside(cell, Failure::Stage::link, why);
-  return false;
 }
 
 namespace {

@@ -1,7 +1,9 @@
 // Messages that are handled again after they made their actor fail: .retry_failed(n) and .quarantine().
 //
 // The message in hand is a copy, made before it is handled, or the message itself where a handler that takes it as const
-// M& has failed. It is handled by the next incarnation before all others, and counts as handled once.
+// M& has failed. It is handled by the next incarnation before all others, and counts as handled once. Of a request the
+// right to answer lies in the copy while its handler runs (KeptAnswer), and so outlives the incarnation with it. What an
+// Interleaved handler has in hand hangs on its coroutine: of several under way only the one that failed is tried again.
 #include <string>
 #include <utility>
 
@@ -37,6 +39,27 @@ void Retries::drop(Cell& cell) noexcept {
   envelope->descriptor->abandon(*envelope, Errc::failed);
   free_envelope(cell.core(), context_for(&cell.core()), *envelope);
 }
+
+void Retries::adopt(Cell& cell, Root& root) noexcept {
+  if (cell.extras->in_hand == nullptr || cell.extras->retry) return;
+  root.in_hand = std::exchange(cell.extras->in_hand, nullptr);
+  root.tries = std::exchange(cell.extras->tries, 0);
+}
+
+void Retries::failed_in(Cell& cell, Root& root) noexcept {
+  drop(cell);
+  cell.extras->in_hand = std::exchange(root.in_hand, nullptr);
+  cell.extras->tries = root.tries;
+}
+
+void Retries::drop(Cell& cell, Root& root) noexcept {
+  Envelope* const envelope = std::exchange(root.in_hand, nullptr);
+  if (envelope == nullptr) return;
+  envelope->descriptor->abandon(*envelope, Errc::failed);
+  free_envelope(cell.core(), context_for(&cell.core()), *envelope);
+}
+
+Envelope* copy_in_hand(const Cell& cell) noexcept { return cell.extras != nullptr ? cell.extras->in_hand : nullptr; }
 
 void Retries::failed(Cell& cell) noexcept {
   if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;

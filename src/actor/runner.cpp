@@ -18,18 +18,6 @@ void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
 }
 
-/// Runs the lane in order. A node that throws leaves the rest for the next round.
-void run_lane(Cell& cell) {
-  for (;;) {
-    if (cell.lane_rest == nullptr) cell.lane_rest = cell.lane.take_all();
-    LaneNode* const node = cell.lane_rest;
-    if (node == nullptr) return;
-    cell.lane_rest = node->lane_next;
-    const bool is_meant = planted(Mistake::generation_not_checked) || node->generation == cell.generation();
-    node->run(*node, is_meant ? &cell : nullptr);
-  }
-}
-
 /// An awaiter that was ready while another coroutine kept the turn.
 void resume_ready(Cell& cell) {
   for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
@@ -54,7 +42,7 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
     const Instant now = this_turn->worker->fresh_now();
     if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
       core.count(context, Undelivered::expired);
-      core.report_dead_letter(Undelivered::expired, *envelope.descriptor, cell.full_path());
+      core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
       envelope.descriptor->abandon(envelope, Errc::timeout);
       return;
     }
@@ -87,6 +75,15 @@ void handle_again(Cell& cell, Core& core, WorkerContext* context) {
   } const guard{core, context, std::exchange(extras.in_hand, nullptr)};
   const std::uint32_t tries = extras.tries;
   const std::string_view* const message = &guard.envelope->descriptor->message;
+  if (guard.envelope->descriptor->kind == SendKind::ask) {
+    const auto& port = *reinterpret_cast<const ReplyPort*>(guard.envelope + 1);
+    if (port.deadline <= this_turn->worker->fresh_now()) {
+      extras.tries = 0;
+      skip_request(cell, *guard.envelope->descriptor);
+      guard.envelope->descriptor->abandon(*guard.envelope, Errc::timeout);
+      return;
+    }
+  }
   this_turn->worker->note(message);
   Retries::before(cell, core, context, *guard.envelope);
   extras.tries = tries;
@@ -132,6 +129,17 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
 }
 
 }  // namespace
+
+void run_lane(Cell& cell) {
+  for (;;) {
+    if (cell.lane_rest == nullptr) cell.lane_rest = cell.lane.take_all();
+    LaneNode* const node = cell.lane_rest;
+    if (node == nullptr) return;
+    cell.lane_rest = node->lane_next;
+    const bool is_meant = planted(Mistake::generation_not_checked) || node->generation == cell.generation();
+    node->run(*node, is_meant ? &cell : nullptr);
+  }
+}
 
 void RunLoop::run(Runnable& runnable, Worker& worker) {
   auto& cell = static_cast<Cell&>(runnable);
@@ -182,12 +190,16 @@ void Cell::run(Worker& worker) {
       return;
     }
     try {
+      std::uint32_t bits = 0;
       if ((seen & signal::commands) != 0) {
-        const std::uint32_t bits = signals.fetch_and(~signal::commands, std::memory_order_acq_rel) & signal::commands;
-        Lifecycle::obey(*this, bits);
+        // What was ordered from outside stays until it is looked at.
+        constexpr std::uint32_t own = signal::commands & ~signal::ordered;
+        bits = signals.fetch_and(~own, std::memory_order_acq_rel);
+        if ((bits & own) != 0) Lifecycle::obey(*this, bits & own);
       }
       const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
                          Lifecycle::accepts(*this) && !mailbox.empty(queue);
+      if ((bits & signal::ordered) != 0 && !later) Lifecycle::obey_orders(*this);
       if (!later && (lane_rest != nullptr || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {

@@ -320,13 +320,13 @@ Result<Inspection> Runtime::inspect_cell(detail::Cell* cell, std::uint32_t gener
   }
   if (cell == nullptr) return detail::nothing_to_inspect();
   const Instant deadline = core_->environment->clock().now() + within;
-  const auto state = std::make_shared<detail::OutsideAskOf<Inspection>>();
-  detail::ask_inspection(*cell, generation, detail::ReplyPort(state, deadline));
-  wait_for(*state, deadline);
-  {
-    const std::lock_guard lock(state->mutex);
-    if (state->result) return std::move(*state->result);
-  }
+  detail::OutsideAskOf<Inspection> state;
+  detail::InspectSlot question;
+  question.outside = &state;
+  question.ask(*cell, generation);
+  wait_for(state, deadline);
+  question.take_back();  // afterwards nobody else touches the two
+  if (state.result) return std::move(*state.result);
   return detail::seen_from_outside(cell, generation);
 }
 

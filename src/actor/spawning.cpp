@@ -104,6 +104,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   cell.end_notice.run = &Lifecycle::child_notice;
   cell.end_notice.generation = parent.generation();
   if (started) cell.need_extras().start_port = std::move(started);
+  Lifecycle::reserve_news(cell);
   if (side) {
     SideBox* const box_side = cell.side.load(std::memory_order_acquire);
     const std::lock_guard lock(box_side->mutex);
@@ -194,6 +195,7 @@ void check_policy(std::string_view name, const OwnPolicy& policy) {
   if (policy.intensity.window <= none) refuse("at_most: a window of " + to_string(policy.intensity.window));
   if (policy.start_within <= none) refuse("start_within: " + to_string(policy.start_within));
   if (policy.stop_within < none) refuse("stop_within: " + to_string(policy.stop_within));
+  if (policy.verdict_within <= none) refuse("verdict_within: " + to_string(policy.verdict_within));
   if (policy.start_after < none) refuse("start_after: " + to_string(policy.start_after));
   if (policy.live_for < none) refuse("live_for: " + to_string(policy.live_for));
   if (policy.quarantine && policy.retry_failed == 0) refuse("quarantine: it comes after retry_failed(n), n above 0");

@@ -220,6 +220,7 @@ void Lifecycle::drop_coroutines(Cell& cell) noexcept {
   if (cell.extras == nullptr) return;
   while (Root* const root = cell.extras->first_root) {
     cell.drop_root(*root);
+    if (root->in_hand != nullptr) Retries::drop(cell, *root);
     delete root;
   }
   cell.turn_root = nullptr;
@@ -312,7 +313,7 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
     if (retired != nullptr) free_envelope(core, context, *retired);
     if (envelope == nullptr) break;
     core.count(context, why);
-    core.report_dead_letter(why, *envelope->descriptor, cell.full_path());
+    core.report_dead_letter(why, *envelope->descriptor, path_if_memory(cell));
     if (planted(Mistake::ask_unanswered_on_end) && cell.killed) continue;
     envelope->descriptor->abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
   }
@@ -326,7 +327,8 @@ void Lifecycle::close(Cell& cell) {
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
   cell.phase = Phase::closing;
-  const std::uint32_t next = std::max(1U, (cell.generation() + 1) & ((1U << (32 - gate_bit::bits)) - 1));
+  const std::uint32_t ended = cell.generation();
+  const std::uint32_t next = std::max(1U, (ended + 1) & ((1U << (32 - gate_bit::bits)) - 1));
   if (cell.extras != nullptr) core.scheduler->cancel(cell.extras->restart_timer);
   const Result<> result = outcome(cell);
   if (cell.policy_has_end_target()) {
@@ -339,10 +341,14 @@ void Lifecycle::close(Cell& cell) {
   destroy_actor(cell);
   Retries::drop(cell);
   cell.set_status(Status::stopped);
-  if (core.events.wanted()) core.events.emit(Ended{cell.full_path(), cell.ops().type, result});
+  if (core.events.wanted()) {
+    if_memory([&] { core.events.emit(Ended{cell.full_path(), cell.ops().type, result}); });
+  }
   // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.
   // seq_cst: against senders that compare the gate and push.
   cell.gate.store(next << gate_bit::bits, std::memory_order_seq_cst);
+  // Orders that came too late: the place is over, which is all that most of them wanted. Who inspects is told.
+  if ((cell.orders.close(next) & order::inspect) != 0) answer_inspections(cell, ended, true);
   drain_as_dead(cell, Undelivered::ended);
   close_side(cell, next, core);
   // Nodes meant for the generation that ends are freed; the extras must not go while one of theirs is in the lane.

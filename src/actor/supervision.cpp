@@ -10,29 +10,37 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
-
 namespace {
 
-/// Telling what is done needs memory, doing it does not: without any it is done and not told.
-template <class F>
-void tell(F words) noexcept {
+/// A wrong setting is as wrong the next time: whoever fails with it before it runs is not begun again, and nor is who is
+/// above it, up to whoever can say so to the user.
+[[nodiscard]] bool cannot_be(const Cell& child) noexcept {
+  using Stage = Failure::Stage;
+  if (!child.failed || child.failure == nullptr || child.failure->code != Errc::configuration) return false;
+  const Stage stage = child.failure->stage;
+  return stage == Stage::constructor || stage == Stage::init || stage == Stage::child;
+}
+
+/// Without memory to remember the restart it is admitted all the same: the back-off bounds how often.
+[[nodiscard]] bool admit(RestartHistory& history, const Intensity& limit, Instant now) noexcept {
   try {
-    words();
+    return history.admit(limit, now);
   } catch (...) {
-    // No memory, and nobody to say it to.
+    return true;
   }
 }
 
 }  // namespace
 
 void Supervision::settle(Cell& child, std::uint32_t order) noexcept {
+  child.core().scheduler->cancel(child.extras->verdict_clock);
   // release: pairs with is_with_parent(); publishes what was written into the child's extras.
   child.notices_seen.store(child.extras->open_notice, std::memory_order_release);
   child.signal_command(order | signal::decided);
 }
 
 void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
-  Cell& child = *static_cast<EndNotice&>(node).child;
+  Cell& child = cell_around(&node);
   if (parent == nullptr) return;  // cannot be: a parent outlives its children
   const std::uint32_t notice = child.end_notice.posted.load(std::memory_order_relaxed);
   if (parent->extras->stopping_child == &child) parent->extras->stopping_child = nullptr;
@@ -85,6 +93,14 @@ void Supervision::decide(Cell& parent, Cell& child) {
   child.ruling = Ruling::over;
   if (child.extras->start_port) return settle(child, signal::close);  // its starter is told, nobody else decides
   if (policy.restart == Restart::ask && ask_for_verdict(parent, child)) return;
+  if (policy.restart != Restart::never && cannot_be(child)) {
+    std::string why = "a setting that cannot be";
+    if_memory([&] {
+      why = "child '" + child.step() + "' (" + std::string(child.ops().type) +
+            ") has a setting that cannot be: " + std::string(child.failure->error().text());
+    });
+    return escalate(parent, child, why, Errc::configuration);
+  }
   const bool wanted = policy.restart != Restart::never && policy.restart != Restart::ask && !child.by_wish &&
                       (child.failed || policy.restart == Restart::always);
   if (!wanted) {
@@ -106,7 +122,33 @@ bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
   child.asked = true;
   count_sent(core, context);
   post(core, context, parent, *asked);
+  VerdictClock& clock = child.extras->verdict_clock;
+  clock.owner = &parent;
+  clock.run = &verdict_is_late;
+  clock.generation = parent.generation();
+  clock.fire = [](TimerEntry& timer) noexcept {
+    auto& fired = static_cast<VerdictClock&>(timer);
+    fired.owner->post_lane(fired);
+  };
+  core.scheduler->arm(clock, core.scheduler->now() + child.policy().verdict_within);
   return true;
+}
+
+void Supervision::verdict_is_late(LaneNode& node, Cell* parent) {
+  // Whoever decided meanwhile found it fired, and left it in the lane: before whatever the child does next.
+  Cell& child = *static_cast<VerdictClock&>(static_cast<CellTimer&>(node)).child;
+  if (parent == nullptr || !child.asked || child.extras->verdict) return;
+  // It ends by now, and deals with this child when its turn comes, as with all others.
+  if (parent->phase == Phase::ending) return;
+  child.asked = false;
+  std::string why = "no Verdict came for a child within verdict_within";
+  if_memory([&] {
+    why = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") ended, and no Verdict came within " +
+          to_string(child.policy().verdict_within) +
+          ": answer sooner (move what takes long into an actor of its own), "
+          "or say .verdict_within(d)";
+  });
+  Supervision::escalate(*parent, child, why);
 }
 
 void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
@@ -142,10 +184,13 @@ void Supervision::verdict_given(LaneNode& node, Cell* parent) {
       return Supervision::settle(child, signal::close);
     case Verdict::Kind::escalate: {
       const Result<> why = Lifecycle::outcome(child);
-      return Supervision::escalate(supervisor, child,
-                                   "child '" + child.step() + "' (" + std::string(child.ops().type) +
-                                       ") ended, and its supervisor escalates: " +
-                                       (why ? std::string("normal end") : std::string(why.error().text())));
+      std::string text = "its supervisor escalates";
+      if_memory([&] {
+        text = "child '" + child.step() + "' (" + std::string(child.ops().type) +
+               ") ended, and its supervisor escalates: " +
+               (why ? std::string("normal end") : std::string(why.error().text()));
+      });
+      return Supervision::escalate(supervisor, child, text);
     }
     case Verdict::Kind::restart: break;
     case Verdict::Kind::restart_with_state:
@@ -168,7 +213,7 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
   Extras& extras = *child.extras;
   const ChildPolicy& policy = child.policy();
   if (std::exchange(extras.uncharged, false)) return true;
-  const auto last = [&child] {
+  const auto last = [&] {
     return "; the last time: " +
            (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
   };
@@ -177,8 +222,8 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
   }
   Intensity intensity = policy.intensity;
   if (planted(Mistake::restart_off_by_one) && intensity.restarts != unlimited.restarts) ++intensity.restarts;
-  if (!extras.history.admit(intensity, now)) {
-    tell([&] {
+  if (!admit(extras.history, intensity, now)) {
+    if_memory([&] {
       why_not = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") failed more often than " +
                 std::to_string(policy.intensity.restarts) + " times in " + to_string(policy.intensity.window) +
                 last();
@@ -186,8 +231,8 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
     return false;
   }
   Supervising* const all = parent.extras->supervising.get();
-  if (all == nullptr || !all->budget || all->spent.admit(*all->budget, now)) return true;
-  tell([&] {
+  if (all == nullptr || !all->budget || admit(all->spent, *all->budget, now)) return true;
+  if_memory([&] {
     why_not = "its children failed more often than " + std::to_string(all->budget->restarts) + " times in " +
               to_string(all->budget->window) + ", the last of them '" + child.step() + "' (" +
               std::string(child.ops().type) + ")" + last();
@@ -205,7 +250,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
   if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
   child.ruling = Ruling::restart;
   ++extras.restarts;
-  tell([&] {
+  if_memory([&] {
     core.logger(child.full_path()).info("restarting", {{"restarts", extras.restarts}, {"after", to_string(after)}});
     if (core.events.wanted()) {
       core.events.emit(Restarting{child.full_path(), child.ops().type, extras.restarts, after});
@@ -230,19 +275,22 @@ void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
   child.ruling = Ruling::given_up;
   Core& core = parent.core();
   core.gave_up.store(true, std::memory_order_relaxed);
-  tell([&] {
+  if_memory([&] {
     core.logger(child.full_path()).error("gave up", {{"error", why}});
-    if (core.events.wanted()) core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, why)});
+    if (core.events.wanted()) {
+      core.events.emit(GaveUp{child.full_path(), child.ops().type, Error(Errc::failed, why)});
+    }
   });
   settle(child, signal::close);
 }
 
-void Supervision::escalate(Cell& parent, Cell& child, const std::string& text) {
+void Supervision::escalate(Cell& parent, Cell& child, const std::string& text, Errc code) {
   if (parent.parent == nullptr) return give_up(parent, child, text);
   child.ruling = Ruling::given_up;
   Failure& failure = parent.core().take_failure();
   if (!parent.core().is_lost(failure)) {
     failure.stage = Failure::Stage::child;
+    failure.code = code;
     copy_cut(failure.text, text);
   }
   // The child's place is kept, as its siblings' are: our next init may take it over.
@@ -300,9 +348,12 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   ReplyPort start_port = child.extras != nullptr ? std::move(child.extras->start_port) : ReplyPort();
   Result<> started;
   if (start_port) {
-    started = child.failure != nullptr && !child.by_wish
-                  ? Result<>(child.failure->own_error())
-                  : Result<>(Error(Errc::cancelled, "'" + child.step() + "' ended before its init had"));
+    const bool failed = child.failure != nullptr && !child.by_wish;
+    started = Error(failed ? child.failure->code : Errc::cancelled);
+    if_memory([&] {
+      started = failed ? child.failure->own_error()
+                       : Error(Errc::cancelled, "'" + child.step() + "' ended before its init had");
+    });
   }
   if (parent.parent == nullptr) {
     const std::lock_guard lock(core.root_mutex);
@@ -312,6 +363,11 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
   core.wait_for_naming();
+  if (child.extras != nullptr) {
+    for (const Extras::Reserved& one : child.extras->end_blocks) {
+      if (one.block != nullptr) free_block(core, context, one.block, one.bytes);
+    }
+  }
   delete std::exchange(child.extras, nullptr);
   Body* const body = std::exchange(child.body, nullptr);
   body->ops->release(*body, core.memory);

@@ -183,6 +183,18 @@ void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
   cell.waits_for.store(nullptr, std::memory_order_relaxed);
 }
 
+void give_back_slot(const Cell& asker, void* slot) noexcept {
+  const Visit visit(&asker);
+  // Over: the memory went with its Runtime.
+  if (visit.core() != nullptr) deallocate_frame(slot);
+}
+
+void note_handed_on(const ReplyPort& port) noexcept {
+  auto& target = *static_cast<Cell*>(this_turn->handing_to);
+  // Without memory it is not probed once more: a circle is then found by its other members, or by the deadline.
+  if_memory([&] { note_forwarded(port, target, target.generation()); });
+}
+
 void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generation) {
   if (port.cell == nullptr) return;
   Cell& asker = *port.cell;

@@ -1,11 +1,12 @@
 // Who watches whom, as the life of a cell sees it: five calls, each free for an actor that nobody watches and that
-// watches nobody. The rest is in monitoring.cpp.
+// watches nobody. The rest is in monitoring.cpp and links.cpp.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "backstage/actor/inspect.hpp"
 #include "backstage/actor/monitor.hpp"
 
 namespace backstage {
@@ -13,6 +14,8 @@ inline namespace v0 {
 namespace detail {
 
 struct Extras;
+/// The path of a place, from any turn or thread (ask.hpp).
+[[nodiscard]] std::string place_name(const Cell* cell, std::uint32_t generation, std::string_view type);
 
 /// Heads of lists that go through the records themselves. All in the cell's own turn; when its place is over, its
 /// parent's takes them.
@@ -43,6 +46,8 @@ struct Watches {
   /// Own turn: the next incarnation begins, so the links of the one before are dropped. False: the cell has failed,
   /// because somebody who was linked with it ended before it began.
   [[nodiscard]] static bool begin(Cell& cell);
+  /// Own turn: who watches whom, for an inspection.
+  static void list(const Cell& cell, Inspection& seen);
   /// Parent's turn: takes what is to be told out of a child that is about to be reaped.
   [[nodiscard]] static EndNews take(Cell& child) noexcept;
   /// Parent's turn, when the place is nobody's any more.

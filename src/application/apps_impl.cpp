@@ -14,6 +14,11 @@ using detail::AppStep;
 
 namespace {
 
+/// Of the error that says what became of an app: a wrong setting is one for whoever runs the program, too.
+[[nodiscard]] Errc code_above(const Error& error) noexcept {
+  return error.is(Errc::configuration) ? Errc::configuration : Errc::failed;
+}
+
 /// Word from the runtime, in the turn of Apps: what it means is handled between two messages, like everything else.
 void hear(detail::Cell& supervisor, const detail::Cell* child, detail::ChildOrder::News news) noexcept {
   try {
@@ -177,7 +182,7 @@ void Apps::Impl::start_failed(std::size_t app, const Error& error, Context& cx) 
     return settle(cx);
   }
   if (!slot.by_name) {
-    throw Need::fail(Error(Errc::failed, "app '" + slot.app->name() + "' did not start: " + error.describe()));
+    throw Need::fail(Error(code_above(error), "app '" + slot.app->name() + "' did not start: " + error.describe()));
   }
   slot.by_name = false;
   planned.wanted = false;
@@ -199,8 +204,8 @@ void Apps::Impl::ended(std::size_t app, const Result<>& result, Context& cx) {
   const bool told = was == AppPhase::leaving || was == AppPhase::parting;
   if (!told) {
     if (!result) {
-      throw Need::fail(
-          Error(Errc::failed, "app '" + slot.app->name() + "' ended for good: " + result.error().describe()));
+      throw Need::fail(Error(code_above(result.error()),
+                             "app '" + slot.app->name() + "' ended for good: " + result.error().describe()));
     }
     planned.finished = true;
     slot.status = Status::stopped;

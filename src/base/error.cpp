@@ -26,6 +26,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::exists: return "exists";
     case Errc::invalid: return "invalid";
     case Errc::unavailable: return "unavailable";
+    case Errc::configuration: return "configuration";
   }
   return "unknown";
 }

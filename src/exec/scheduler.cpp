@@ -1,6 +1,8 @@
 // Workers, their queues, and the loop that runs what they find.
 #include "backstage/exec/scheduler.hpp"
 
+#include "backstage/exec/thread_care.hpp"
+
 #include <algorithm>
 #include <string>
 #include <system_error>
@@ -235,7 +237,12 @@ void Scheduler::start() {
   try {
     for (; begun < workers(); ++begun) {
       Worker* const worker = workers_[begun].get();
-      worker->thread_ = std::thread([this, worker] { work(*worker); });
+      worker->thread_ = std::thread([this, worker] {
+        ThreadCare* const care = environment_.has<ThreadCare>() ? &environment_.door<ThreadCare>() : nullptr;
+        if (care != nullptr) care->begins();
+        work(*worker);
+        if (care != nullptr) care->ends();
+      });
       pthread_setname_np(worker->thread_.native_handle(), "backstage");
     }
     watch_thread_ = std::thread([this] { watch(); });

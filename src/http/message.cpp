@@ -151,7 +151,8 @@ Response error_response(const Error& error) {
     case Errc::cycle:
     case Errc::failed:
     case Errc::dropped:
-    case Errc::cancelled: break;
+    case Errc::cancelled:
+    case Errc::configuration: break;
   }
   return error_response(500, to_string(error.code()), error.text());
 }

@@ -9,6 +9,7 @@
 
 #include "backstage/base/log.hpp"
 #include "backstage/base/time.hpp"
+#include "backstage/exec/variables.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -27,11 +28,11 @@ struct Flags {
   Duration stop_within{0};
 };
 
-/// Reads the command line. An exit code when the program shall end now: 0 after --help, 2 after a usage error (both
-/// have been printed).
+/// Reads the command line and, for what it does not say, the environment variables. An exit code when the program shall
+/// end now: 0 after --help, 2 after a usage error, 4 after a wrong variable (all have been printed).
 [[nodiscard]] std::optional<int> read_flags(const std::string& name, const std::string& about,
-                                            const std::vector<Option>& options, int argc, const char* const* argv,
-                                            Flags& flags);
+                                            const std::vector<Option>& options, const Variables& variables, int argc,
+                                            const char* const* argv, Flags& flags);
 
 }  // namespace launcher_detail
 }  // namespace v0

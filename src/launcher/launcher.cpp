@@ -13,6 +13,7 @@
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/launcher/service_manager.hpp"
 #include "flags.hpp"
+#include "last_words.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
 
@@ -25,6 +26,7 @@ constexpr int exit_orderly = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_unclean = 3;
+constexpr int exit_configuration = 4;
 
 constexpr Duration progress_every = std::chrono::seconds(1);
 constexpr std::string_view service_report_name = "service-report";
@@ -43,6 +45,7 @@ struct Launcher::Impl {
   std::vector<std::function<Result<>()>> checks;
   std::vector<std::function<void(Environment&)>> doors;
   std::vector<std::function<void(Runtime&)>> running;
+  std::shared_ptr<Variables> variables;
 
   int start(const launcher_detail::Flags& flags);
   int serve(Runtime& runtime, launcher_detail::Signals& signals, const launcher_detail::Flags& flags);
@@ -78,6 +81,7 @@ void Launcher::option(std::string flag, std::string help, std::vector<std::strin
   impl_->options.push_back({std::move(flag), std::move(help), &value});
 }
 void Launcher::check(std::function<Result<>()> check) { impl_->checks.push_back(std::move(check)); }
+void Launcher::variables(std::shared_ptr<Variables> given) { impl_->variables = std::move(given); }
 void Launcher::open(std::function<void(Environment&)> open) { impl_->doors.push_back(std::move(open)); }
 void Launcher::on_running(std::function<void(Runtime&)> call) { impl_->running.push_back(std::move(call)); }
 
@@ -88,17 +92,22 @@ int Launcher::run(int argc, const char* const* argv) {
     say(impl.name, std::string(checked.error().text()));
     return exit_usage;
   }
+  if (impl.variables == nullptr) impl.variables = process_variables();
   launcher_detail::Flags flags;
-  if (const auto code = launcher_detail::read_flags(impl.name, impl.about, impl.options, argc, argv, flags))
+  if (const auto code =
+          launcher_detail::read_flags(impl.name, impl.about, impl.options, *impl.variables, argc, argv, flags))
     return *code;
   for (const auto& check : impl.checks) {
     if (Result<> checked = check(); !checked) {
       say(impl.name, std::string(checked.error().text()) + " (see --help)");
-      return exit_usage;
+      return checked.error().is(Errc::configuration) ? exit_configuration : exit_usage;
     }
   }
   try {
     return impl.start(flags);
+  } catch (const Need& need) {
+    say(impl.name, need.error().describe());
+    return need.error().is(Errc::configuration) ? exit_configuration : exit_failed;
   } catch (const std::exception& error) {
     say(impl.name, error.what());
     return exit_failed;
@@ -108,6 +117,7 @@ int Launcher::run(int argc, const char* const* argv) {
 int Launcher::Impl::start(const launcher_detail::Flags& flags) {
   // Before the first thread, so that all of them leave these signals to us.
   launcher_detail::Signals signals;
+  const launcher_detail::LastWords last_words(name);
   RuntimeOptions how;
   how.workers = flags.workers;
   how.log_level = flags.log_level;
@@ -116,6 +126,8 @@ int Launcher::Impl::start(const launcher_detail::Flags& flags) {
       flags.log_json ? LogFormat::json : (isatty(STDERR_FILENO) != 0 ? LogFormat::coloured : LogFormat::line));
   how.environment = real_environment();
   how.stacks = std::make_shared<StackSignal>();
+  how.environment->open<Variables>(variables);
+  how.environment->open<ThreadCare>(launcher_detail::second_stacks());
   for (const auto& open : doors) open(*how.environment);
   if (!how.environment->has<ServiceManager>()) {
     const auto manager = systemd_from_environment();
@@ -130,14 +142,18 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
   launcher_detail::Bell bell;
   std::atomic<bool> ended{false};
   std::atomic<bool> failed{false};
+  Error why(Errc::failed);
   const std::string path = "/" + name;
   launcher_detail::Living living(path);
   auto subscription = runtime.events().subscribe([&](const Event& event) {
     living.hear(event);
     const auto* end = std::get_if<Ended>(&event);
     if (end == nullptr || end->path != path) return;
-    if (!end->result) failed.store(true, std::memory_order_relaxed);
-    // release: pairs with the acquire below, which then reads `failed`.
+    if (!end->result) {
+      why = end->result.error();
+      failed.store(true, std::memory_order_relaxed);
+    }
+    // release: pairs with the acquire below, which then reads `failed` and `why`.
     ended.store(true, std::memory_order_release);
     bell.ring();
   });
@@ -155,8 +171,14 @@ int Launcher::Impl::serve(Runtime& runtime, launcher_detail::Signals& signals, c
     }
     if (ended.load(std::memory_order_acquire)) {
       const bool bad = failed.load(std::memory_order_relaxed);
-      if (bad) say(name, "an app failed for good: stopping (see the log)");
-      return stop(runtime, signals, bell, living, flags.stop_within, bad ? exit_failed : exit_orderly);
+      const bool misset = bad && why.is(Errc::configuration);
+      if (misset) {
+        say(name, std::string(why.text()) + ": stopping");
+      } else if (bad) {
+        say(name, "an app failed for good: stopping (see the log)");
+      }
+      const int code = misset ? exit_configuration : bad ? exit_failed : exit_orderly;
+      return stop(runtime, signals, bell, living, flags.stop_within, code);
     }
     if (!told) {
       if (const auto answer = ready.poll(); answer && answer->has_value()) {

@@ -1,5 +1,7 @@
 #include "director.hpp"
 
+#include "../actor/side_box.hpp"
+
 #include <algorithm>
 #include <bit>
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -184,6 +185,56 @@ TEST(M7, a_circle_through_a_reply_that_an_actor_keeps_is_found) {
   ring.links[1].send(Ask{});
   ring.world.advance(100ms);
   ring.expect_all_named({"asker", "keeper"}, 2);
+}
+
+/// Hands the right to answer on, in a message, to somebody who answers after a second, and then asks who asked.
+struct Handed {};
+struct Work {
+  Reply<int> reply;
+};
+struct Worker {
+  Task<> handle(Work work, Context& cx) {
+    Reply<int> reply = std::move(work.reply);
+    co_await cx.sleep(1s);
+    std::move(reply)(41);
+  }
+};
+struct Asker;
+struct Broker {
+  Ref<Worker> worker;
+  Ref<Asker> asker;
+  std::optional<Result<int>> heard;
+  explicit Broker(Ref<Worker> w) : worker(w) {}
+  void handle(Ref<Asker> who) { asker = who; }
+  Task<> handle(Handed, Reply<int> reply, Context& cx);
+  std::optional<Result<int>> handle(Both) { return heard; }
+};
+struct Asker {
+  Ref<Broker> broker;
+  explicit Asker(Ref<Broker> b) : broker(b) {}
+  Task<int> handle(Ask) {
+    const Result<int> answer = co_await broker.ask<Handed>().within(1h);
+    co_return answer ? answer.value() : -1;
+  }
+  int handle(Patient) { return 5; }
+};
+Task<> Broker::handle(Handed, Reply<int> reply, Context&) {
+  worker.send(Work{std::move(reply)});
+  heard = co_await asker.ask<Patient>().within(1h);
+}
+
+TEST(M7, who_handed_the_reply_on_owes_nothing_and_is_in_no_circle) {
+  sim::TestRuntime world;
+  const auto worker = world.spawn<Worker>("worker");
+  const auto broker = world.spawn<Broker>("broker", worker);
+  const auto asker = world.spawn<Asker>("asker", broker);
+  broker.send(asker);
+  // The broker waits for the asker, which waits for the worker: it answers after a second, and all goes on.
+  EXPECT_EQ(world.ask<Ask>(asker).value(), 41);
+  world.run();
+  const auto heard = world.ask<Both>(broker).value();
+  ASSERT_TRUE(heard.has_value());
+  EXPECT_EQ(heard->value(), 5);
 }
 
 TEST(M7, a_circle_through_a_forwarded_request_is_found) {

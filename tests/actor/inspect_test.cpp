@@ -190,6 +190,42 @@ struct Looker {
   }
 };
 
+TEST(M3, an_inspection_lists_who_watches_whom) {
+  sim::TestRuntime world;
+  const auto target = world.spawn<Store>("target");
+  const auto linked = world.spawn<Store>("linked");
+  struct Watcher {
+    Ref<Store> target, linked;
+    Watcher(Ref<Store> t, Ref<Store> l) : target(t), linked(l) {}
+    void init(Context& cx) {
+      (void)cx.monitor(target, cx.self(this));
+      (void)cx.watch_status(target, cx.self(this));
+      cx.link(linked);
+    }
+    void handle(const Down&) {}
+    void handle(const StatusChanged&) {}
+  };
+  const auto watcher = world.spawn<Watcher>("watcher", target, linked);
+  auto outside = world.runtime().monitor(target);
+  world.run();
+  const auto lines = [](const std::vector<Watched>& list) {
+    Lines out;
+    for (const Watched& one : list) out.push_back(one.how + " " + one.who);
+    return out;
+  };
+  const Inspection mine = look_into(world, watcher);
+  EXPECT_EQ(lines(mine.watches), (Lines{"status /target", "monitor /target", "link /linked"}));
+  EXPECT_EQ(lines(mine.watched_by), Lines{});
+  EXPECT_NE(mine.text().find("  watches /target (monitor)\n"), std::string::npos);
+  EXPECT_EQ(lines(look_into(world, target).watched_by),
+            (Lines{"monitor /watcher", "monitor a thread outside", "status /watcher"}));
+  EXPECT_EQ(lines(look_into(world, linked).watched_by), (Lines{"link /watcher"}));
+  outside.cancel();
+  world.runtime().stop(watcher);
+  world.run();
+  EXPECT_EQ(lines(look_into(world, target).watched_by), Lines{});
+}
+
 TEST(M3, an_actor_inspects_another_one_and_itself) {
   Journal journal;
   sim::TestRuntime world;

@@ -21,6 +21,22 @@ struct Taken {
   int* failures;
 };
 
+struct Plain {
+  int* failures;
+};
+struct Uncopied {
+  std::unique_ptr<int> failures;
+};
+struct Waits {
+  int* failures;
+};
+struct Beside {
+  int which;
+  Duration wait;
+  int* failures;
+};
+struct Given {};
+
 struct Taster {
   explicit Taster(Journal* j) : journal(j) {}
   static void taste(int& failures) {
@@ -44,6 +60,35 @@ struct Taster {
   }
   int handle(Lives) {
     journal->note("asked");
+    throw std::runtime_error("bitter");
+  }
+  // Requests, handled in each way that there is.
+  int handle(Plain ask, Context& cx) {
+    journal->note("plain in life " + std::to_string(cx.incarnation()));
+    taste(*ask.failures);
+    return 7;
+  }
+  Result<int> handle(const Uncopied& ask, Context& cx) {
+    journal->note("uncopied in life " + std::to_string(cx.incarnation()));
+    taste(*ask.failures);
+    return 8;
+  }
+  Task<int> handle(Waits ask, Context& cx) {
+    journal->note("waits in life " + std::to_string(cx.incarnation()));
+    co_await cx.sleep(1ms);
+    taste(*ask.failures);
+    co_return 9;
+  }
+  Interleaved<int> handle(Beside ask, Context& cx) {
+    const int which = ask.which;
+    journal->note("beside " + std::to_string(which) + " in life " + std::to_string(cx.incarnation()));
+    co_await cx.sleep(ask.wait);
+    taste(*ask.failures);
+    co_return which;
+  }
+  void handle(Given, Reply<int> reply) {
+    journal->note("given");
+    const Reply<int> mine(std::move(reply));
     throw std::runtime_error("bitter");
   }
   void handle(Taken taken) {
@@ -108,11 +153,99 @@ TEST(L2, a_message_whose_coroutine_failed_is_tried_again) {
   EXPECT_EQ(table.journal.take(), (Lines{"slow", "slow"}));
 }
 
-TEST(L2, an_ask_is_told_of_the_failure_and_not_tried_again) {
+TEST(L2, a_request_that_failed_is_handled_again_and_its_asker_waits) {
   Table table(3);
-  EXPECT_EQ(table.world.ask<Lives>(table.taster).error().code(), Errc::failed);
+  int failures = 2;
+  EXPECT_EQ(table.world.ask<Plain>(table.taster, &failures).value(), 7);
+  EXPECT_EQ(table.journal.take(), (Lines{"plain in life 1", "plain in life 2", "plain in life 3"}));
+  EXPECT_EQ(table.world.runtime().counts().in_flight(), 0U);
+}
+
+TEST(L2, a_request_that_cannot_be_copied_is_handled_again_when_it_is_taken_by_reference) {
+  Table table(3);
+  EXPECT_EQ(table.world.ask<Uncopied>(table.taster, std::make_unique<int>(2)).value(), 8);
+  EXPECT_EQ(table.journal.take(), (Lines{"uncopied in life 1", "uncopied in life 2", "uncopied in life 3"}));
+}
+
+TEST(L2, a_request_whose_coroutine_failed_is_handled_again) {
+  Table table(3);
+  int failures = 1;
+  EXPECT_EQ(table.world.ask<Waits>(table.taster, &failures).value(), 9);
+  EXPECT_EQ(table.journal.take(), (Lines{"waits in life 1", "waits in life 2"}));
+}
+
+TEST(L2, a_request_that_fails_more_often_than_it_is_tried_is_told_so) {
+  Table table(2);
+  const Result<int> answer = table.world.ask<Lives>(table.taster);
+  EXPECT_EQ(answer.error().code(), Errc::failed);
+  EXPECT_TRUE(answer.error().may_have_run());
+  EXPECT_EQ(answer.error().text(), "the actor failed or was ended while it handled the request");
+  EXPECT_EQ(table.journal.take(), (Lines{"asked", "asked", "asked"}));
+}
+
+TEST(L2, a_request_is_not_handled_again_after_its_deadline) {
+  Journal journal;
+  sim::TestRuntime world;
+  const auto taster = world.spawn(child<Taster>("t", &journal).retry_failed(3).backoff(1s, 1s));
+  int failures = 1;
+  const Result<int> answer = world.ask_within<Plain>(100ms, taster, &failures);
+  EXPECT_EQ(answer.error().code(), Errc::timeout);
+  world.advance(10s);
+  EXPECT_EQ(journal.take(), (Lines{"plain in life 1"}));
+  const MessageCounts counts = world.runtime().counts();
+  EXPECT_EQ(counts.count(Undelivered::expired), 1U);
+  EXPECT_EQ(counts.in_flight(), 0U);
+}
+
+TEST(L2, a_request_whose_handler_took_the_reply_is_not_handled_again) {
+  Table table(3);
+  EXPECT_EQ(table.world.ask<Given>(table.taster).error().code(), Errc::dropped);
   table.world.advance(1s);
-  EXPECT_EQ(table.journal.take(), (Lines{"asked"}));
+  EXPECT_EQ(table.journal.take(), (Lines{"given"}));
+}
+
+TEST(L2, of_several_interleaved_handlers_only_the_one_that_failed_is_tried_again) {
+  Table table(3);
+  int none = 0;
+  int once = 1;
+  Runtime& runtime = table.world.runtime();
+  auto slow = runtime.ask<Beside>(table.taster, 1, Duration(10ms), &none).polled_within(1s);
+  auto fails = runtime.ask<Beside>(table.taster, 2, Duration(5ms), &once).polled_within(1s);
+  table.world.advance(1s);
+  EXPECT_EQ(fails.poll()->value(), 2);
+  // It was under way, and went with the incarnation.
+  EXPECT_EQ(slow.poll()->error().code(), Errc::failed);
+  EXPECT_EQ(table.journal.take(), (Lines{"beside 1 in life 1", "beside 2 in life 1", "beside 2 in life 2"}));
+  EXPECT_EQ(runtime.counts().in_flight(), 0U);
+}
+
+TEST(L2, an_interleaved_message_that_keeps_failing_is_given_up) {
+  Table table(2);
+  int always = 100;
+  table.taster.send(Beside{1, 1ms, &always});
+  table.taster.send(Say{"next"});
+  table.world.advance(1s);
+  EXPECT_EQ(always, 97);
+  EXPECT_EQ(table.journal.count("next"), 1U);
+}
+
+TEST(L2, requests_that_are_kept_leave_no_memory_behind) {
+  Table table(3);
+  int failures = 0;
+  int once = 1;
+  (void)table.world.ask<Plain>(table.taster, &failures);
+  const auto blocks = table.world.runtime().memory().live_blocks;
+  for (int* each : {&failures, &once}) {
+    (void)table.world.ask<Plain>(table.taster, each);
+    once = 1;
+    (void)table.world.ask<Waits>(table.taster, each);
+    once = 1;
+    (void)table.world.ask<Beside>(table.taster, 1, Duration(1ms), each);
+    once = 1;
+    (void)table.world.ask<Uncopied>(table.taster, std::make_unique<int>(1));
+  }
+  table.world.advance(1s);
+  EXPECT_EQ(table.world.runtime().memory().live_blocks, blocks);
 }
 
 TEST(L2, what_cannot_be_copied_is_not_tried_again) {

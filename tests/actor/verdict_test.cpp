@@ -1,4 +1,7 @@
 // Restart::ask: the supervisor's Verdict about a child that has ended.
+#include <algorithm>
+#include <string_view>
+
 #include "life_support.hpp"
 
 namespace {
@@ -28,7 +31,7 @@ struct Fixed {
   int count = 0;
 };
 
-enum class Answer { restart, with_state, mended, stop, escalate, fails, late };
+enum class Answer { restart, with_state, mended, stop, escalate, fails, late, too_late };
 
 template <class Kept>
 struct Judge {
@@ -48,15 +51,17 @@ struct Judge {
                           .restart(Restart::ask)
                           .backoff(10ms, 10ms)
                           .at_most(3, per(1min))
+                          .verdict_within(answer == Answer::late ? Duration(2h) : ChildPolicy{}.verdict_within)
                           .on_end(cx.self(this)));
     }
+    other = cx.spawn(child<Counter>("other", 0).backoff(10ms, 10ms));
   }
   Task<Verdict> handle(Eol<Kept> end, Context& cx) {
     journal->note("eol " + std::to_string(end.incarnation) + (end.asks ? " asks " : " over ") +
                   (end.result ? "ok" : std::string(end.result.error().text())) +
                   (end.state ? " count " + std::to_string(end.state->count) : ""));
     if (!end.asks) co_return Verdict::stop();
-    if (answer == Answer::late) co_await cx.sleep(1h);
+    if (answer == Answer::late || answer == Answer::too_late) co_await cx.sleep(1h);
     if (answer == Answer::fails) throw std::runtime_error("no idea");
     if (answer == Answer::stop) co_return Verdict::stop();
     if (answer == Answer::escalate) co_return Verdict::escalate();
@@ -69,7 +74,9 @@ struct Judge {
     }
   }
   Ref<Kept> handle(Lives) const { return kept; }
+  Ref<Counter> handle(Say) const { return other; }
   Ref<Kept> kept;
+  Ref<Counter> other;
 };
 
 template <class Kept = Counter>
@@ -120,7 +127,7 @@ TEST(L2, a_verdict_to_stop_ends_the_child_and_no_second_eol_comes) {
   Court court(Answer::stop);
   court.fail();
   EXPECT_EQ(court.journal.take().size(), 1U);
-  EXPECT_EQ(court.world.runtime().actors(), 2U);
+  EXPECT_EQ(court.world.runtime().actors(), 3U);  // the root, the judge, the other child
   EXPECT_FALSE(court.kept.try_send(Say{"gone"}));
 }
 
@@ -160,7 +167,7 @@ TEST(L2, an_end_by_order_is_told_and_not_asked_about) {
   court.world.runtime().stop(court.kept);
   court.world.advance(1s);
   EXPECT_EQ(court.journal.take(), (Lines{"eol 1 over ok count 100"}));
-  EXPECT_EQ(court.world.runtime().actors(), 2U);
+  EXPECT_EQ(court.world.runtime().actors(), 3U);  // the root, the judge, the other child
 }
 
 TEST(L6, verdicts_to_restart_are_counted) {
@@ -193,9 +200,62 @@ TEST(L4, a_child_killed_while_its_verdict_is_awaited_ends_when_it_is_given) {
   court.world.advance(1s);
   court.world.runtime().kill(court.kept);
   court.world.advance(1s);
+  EXPECT_EQ(court.world.runtime().actors(), 4U);
+  court.world.advance(1h);
   EXPECT_EQ(court.world.runtime().actors(), 3U);
-  court.world.advance(2h);
-  EXPECT_EQ(court.world.runtime().actors(), 2U);
+}
+
+TEST(L2, a_verdict_that_waits_long_holds_up_no_other_child) {
+  Court court(Answer::late);
+  const Ref<Counter> other = court.world.ask<Say>(court.judge, "").value();
+  court.kept.send(Break{"boom"});
+  court.world.advance(1s);  // the judge ponders
+  other.send(Say{"one"});
+  other.send(Break{"boom"});
+  other.send(Say{"two"});
+  court.world.advance(1s);
+  EXPECT_EQ(court.world.ask<Lives>(other).value(), 1);  // begun anew meanwhile
+  court.world.runtime().stop(other);
+  court.world.advance(1s);
+  EXPECT_EQ(court.world.ask<Lives>(other).error().code(), Errc::gone);
+}
+
+TEST(L2, a_verdict_that_does_not_come_within_its_time_fails_the_supervisor) {
+  Court court(Answer::too_late);
+  court.kept.send(Break{"boom"});
+  court.world.advance(30s - 1ns);
+  EXPECT_EQ(court.journal.count("judge 2"), 0U);
+  court.world.advance(1s);
+  EXPECT_EQ(court.journal.count("judge 2"), 1U);
+  const auto entries = court.world.log().entries();
+  EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [](const MemorySink::Entry& entry) {
+    return entry.field("error").find(
+               "no Verdict came within 30s: answer sooner (move what takes long into an actor of "
+               "its own), or say .verdict_within(d)") != std::string_view::npos;
+  }));
+  // Its child's place was taken over.
+  court.kept.send(Say{"again"});
+  EXPECT_EQ(court.world.ask<Lives>(court.kept).value(), 101);
+}
+
+TEST(L2, a_verdict_in_time_leaves_no_deadline_behind) {
+  Court court(Answer::restart);
+  for (int i = 0; i < 3; ++i) {
+    court.fail();
+    court.world.advance(20s);
+  }
+  court.world.advance(1h);
+  EXPECT_EQ(court.journal.count("judge 2"), 0U);
+}
+
+TEST(L2, a_time_for_verdicts_that_cannot_be_meant_is_refused) {
+  sim::TestRuntime world;
+  try {
+    world.spawn(child<Counter>("c", 1).verdict_within(0s));
+    FAIL() << "accepted";
+  } catch (const Need& need) {
+    EXPECT_EQ(need.error().text(), "the spec of 'c': verdict_within: 0s");
+  }
 }
 
 /// Gives no verdicts.

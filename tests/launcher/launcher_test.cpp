@@ -1,5 +1,5 @@
 // The launcher as a whole program, in a process of its own for each test: flags, order, signals, exit codes (L5, L7).
-#include "backstage/launcher/launcher.hpp"
+#include "launcher/launcher_support.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -14,9 +14,9 @@
 namespace backstage {
 namespace {
 
-using namespace std::chrono_literals;
+using namespace launching;  // NOLINT(google-build-using-namespace): this program's own
 
-struct Poke {};
+using namespace std::chrono_literals;
 
 /// Signals its own process when it runs.
 struct Signaller {
@@ -63,10 +63,6 @@ struct Stuck {
     for (;;) pause();
   }
 };
-struct Done {
-  void init(Context& cx) { cx.stop(); }
-  void handle(Poke) {}
-};
 
 struct NeverStarts {
   Task<> init(Context& cx) { co_await cx.sleep(1h); }
@@ -88,17 +84,6 @@ struct EndsAll {
   void init(Context& cx) { cx.self(this).send(Poke{}); }
   void handle(Poke, Context& cx) { cx.stop(apps(cx).ref()); }
 };
-
-int run(Launcher& launcher, std::vector<const char*> flags = {}) {
-  flags.insert(flags.begin(), "demo");
-  return launcher.run(static_cast<int>(flags.size()), flags.data());
-}
-
-class LauncherDeathTest : public testing::Test {
- protected:
-  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
-using testing::ExitedWithCode;
 
 TEST_F(LauncherDeathTest, L5_the_first_signal_stops_in_order_and_exits_0) {
   EXPECT_EXIT(

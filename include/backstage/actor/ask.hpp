@@ -104,14 +104,14 @@ class RequestFor {
   template <class... X>
   RequestFor(const MessageDescriptor* ask, Cell* target, std::uint32_t generation, X&&... parts)
       : ask_(ask), target_(target), generation_(generation) {
+    memory_ = allocate_frame(std::max(sizeof(M), sizeof(ReplyNode<T>)));
     if (target == nullptr) return;
     const Visit visit(target);
     if (visit.core() == nullptr) return;
-    void* const memory = allocate_frame(sizeof(Block));
     try {
-      block_ = ::new (memory) Block{Envelope(*ask, generation), ReplyPort(), M{unmoved(std::forward<X>(parts))...}};
+      message_ = ::new (memory_) M{unmoved(std::forward<X>(parts))...};
     } catch (...) {
-      deallocate_frame(memory);
+      deallocate_frame(memory_);
       throw;
     }
   }
@@ -119,13 +119,12 @@ class RequestFor {
       : ask_(other.ask_),
         target_(other.target_),
         generation_(other.generation_),
-        block_(std::exchange(other.block_, nullptr)) {}
+        message_(std::exchange(other.message_, nullptr)),
+        memory_(std::exchange(other.memory_, nullptr)) {}
   RequestFor& operator=(RequestFor&&) = delete;
   ~RequestFor() {
-    if (block_ != nullptr) {
-      block_->~Block();
-      deallocate_frame(block_);
-    }
+    if (message_ != nullptr) std::destroy_at(message_);
+    if (memory_ != nullptr) deallocate_frame(memory_);
   }
 
   /// Fills in the record as far as it is known before the request is sent, `sent` aside.
@@ -138,7 +137,7 @@ class RequestFor {
   /// Sends it; the answer comes to `port`.
   void send(ReplyPort port, AskRecord& record) {
     describe(record);
-    if (block_ == nullptr) {
+    if (message_ == nullptr) {
       answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor)));
       return;
     }
@@ -148,8 +147,12 @@ class RequestFor {
       return;
     }
     // The runtime frees envelopes by their size, so this one has to come from its pool.
+    const HandingOver to(target_, is_plain_data<M>);
     auto* const out =
-        build<Block>(*visit.core(), visit.context(), *ask_, generation_, std::move(port), std::move(block_->message));
+        build<Block>(*visit.core(), visit.context(), *ask_, generation_, std::move(port), std::move(*message_));
+    // Where the message stood until now is where its answer will stand.
+    std::destroy_at(std::exchange(message_, nullptr));
+    if (out->port.cell != nullptr) out->port.slot = std::exchange(memory_, nullptr);
     record.taken_when_sent = taken_from(*target_);
     count_sent(*visit.core(), visit.context());
     post(*visit.core(), visit.context(), *target_, out->head, &record.position);
@@ -159,7 +162,8 @@ class RequestFor {
   const MessageDescriptor* ask_;
   Cell* target_;
   std::uint32_t generation_;
-  Block* block_ = nullptr;
+  M* message_ = nullptr;    // in memory_, until it is sent
+  void* memory_ = nullptr;  // a frame
 };
 
 /// A request to an actor of a known type.

@@ -60,6 +60,7 @@ class BlockingAwaitOf final : public ResultAwaiter<std::invoke_result_t<F&>> {
         std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
     this->enlist(cell, handle, deadline);
     ReplyPort port(&cell, cell.generation(), this->number_, deadline);
+    port.slot = allocate_frame(sizeof(ReplyNode<R>));
     const bool taken = submit_blocking(cell, [work = std::move(work_), p = std::move(port)]() mutable {
       Result<R> result = [&]() -> Result<R> {
         try {

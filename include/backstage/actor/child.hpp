@@ -11,7 +11,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -38,7 +40,14 @@ struct EndTarget {
   Make make = nullptr;
   /// The same for a child that a Verdict decides about; null when the target gives none.
   Make ask = nullptr;
+  /// Of their envelopes: reserved with the place, so that its end is told also when memory is out.
+  std::uint32_t make_bytes = 0;
+  std::uint32_t ask_bytes = 0;
 };
+/// The memory that was reserved for such an envelope, or other memory.
+[[nodiscard]] void* take_end_block(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t bytes);
+/// The name by which its parent knows a child; empty when there is no memory for it.
+[[nodiscard]] std::string name_if_memory(const Cell& child) noexcept;
 
 /// Who is told of each change of a child's status.
 struct ReportTarget {
@@ -68,11 +77,13 @@ std::unique_ptr<A> take_state(Cell& child) noexcept {
 
 template <class A, class P>
 Envelope* make_eol(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation, Result<> result) {
+  using Block = PlainEnvelope<Eol<A>>;
+  static_assert(alignof(Block) <= 16);
   try {
-    std::unique_ptr<A> state = take_state<A>(child);
-    auto* const block = build<PlainEnvelope<Eol<A>>>(
-        core, context, system_descriptor<P, Eol<A>>, generation,
-        Eol<A>{child.step(), std::move(result), std::move(state), child.incarnation, false});
+    void* const memory = take_end_block(child, core, context, sizeof(Block));
+    auto* const block = ::new (memory)
+        Block{Envelope(system_descriptor<P, Eol<A>>, generation),
+              Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation, false}};
     return &block->head;
   } catch (...) {
     return nullptr;
@@ -114,9 +125,10 @@ inline constexpr MessageDescriptor asked_descriptor{.handle = &handle_asked<A, P
 template <class A, class P>
 Envelope* make_asked(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation, Result<> result) {
   try {
-    auto* const block = build<AskedEol<A>>(
-        core, context, asked_descriptor<A, P>, generation, VerdictPort{&child, child.generation(), child.incarnation},
-        Eol<A>{child.step(), std::move(result), take_state<A>(child), child.incarnation, true});
+    void* const memory = take_end_block(child, core, context, sizeof(AskedEol<A>));
+    auto* const block = ::new (memory) AskedEol<A>{
+        Envelope(asked_descriptor<A, P>, generation), VerdictPort{&child, child.generation(), child.incarnation},
+        Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation, true}};
     return &block->head;
   } catch (...) {
     return nullptr;
@@ -198,8 +210,9 @@ class [[nodiscard]] Child {
   Child on_restart(OnRestart what) && {
     return own([&](auto& p) { p.on_restart = what; });
   }
-  /// A message that makes the actor fail is handled again by the next incarnation, up to `times`. For what is sent and
-  /// can be copied: an ask is told of the failure instead, and Interleaved handlers are not tried again.
+  /// A message that makes the actor fail is handled again by the next incarnation, up to `times`. For what can be copied
+  /// (copied_for_retry), or is taken as const M&. Whoever asked hears the outcome of the last time. A request whose
+  /// handler takes a Reply is not handled again: the right to answer was given away.
   Child retry_failed(std::uint32_t times) && {
     return own([&](auto& p) { p.retry_failed = times; });
   }
@@ -223,6 +236,11 @@ class [[nodiscard]] Child {
   Child start_within(Duration d) && {
     return own([&](auto& p) { p.start_within = d; });
   }
+  /// Under Restart::ask: how long the supervisor may take over its Verdict, waiting in its mailbox included. After that
+  /// the supervisor fails, as if it had escalated.
+  Child verdict_within(Duration d) && {
+    return own([&](auto& p) { p.verdict_within = d; });
+  }
   Child stop_within(Duration d) && {
     return own([&](auto& p) { p.stop_within = d; });
   }
@@ -243,8 +261,11 @@ class [[nodiscard]] Child {
     if constexpr (Handles<P, Eol<A>>) {
       return own([&](auto& p) {
         p.end = detail::EndTarget{detail::RefAccess::cell(target), detail::RefAccess::generation(target),
-                                  &detail::make_eol<A, P>};
-        if constexpr (detail::gives_verdicts<P, A>()) p.end.ask = &detail::make_asked<A, P>;
+                                  &detail::make_eol<A, P>, nullptr, sizeof(detail::PlainEnvelope<Eol<A>>)};
+        if constexpr (detail::gives_verdicts<P, A>()) {
+          p.end.ask = &detail::make_asked<A, P>;
+          p.end.ask_bytes = sizeof(detail::AskedEol<A>);
+        }
       });
     } else {
       return std::move(*this);

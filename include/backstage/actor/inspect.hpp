@@ -5,10 +5,11 @@
 //     auto seen = runtime.inspect(store).within(1s);            // from a thread of your own
 //     std::cout << seen.value().text();
 //
-// The question goes through the command lane: it is answered between two messages and at each await, also when the
-// mailbox is full, the actor suspended, or one of its handlers waits. An actor that does not give its turn back cannot
+// The question is a command: it is answered between two messages and at each await, also when the mailbox is full, the
+// actor suspended, or one of its handlers waits. The place for the answer lies with whoever asks, so that asking needs no
+// memory; an answer for which the memory is out comes as Errc::unavailable. An actor that does not give its turn back cannot
 // answer: at the deadline comes what can be seen from outside (`responding` is false), with the message that it is in.
-// Errors: gone (ended for good, or a null Ref).
+// Errors: gone (ended for good, or a null Ref), unavailable (out of memory).
 //
 // An actor may have a hook `std::string describe() const`: a few words on its state, for inspections and crash reports.
 // It runs in the actor's own turn, also while one of its coroutines waits and after a failure, so it must cope with
@@ -16,13 +17,16 @@
 // Threads: any. Stability: settling (v0).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backstage/actor/ref.hpp"
+#include "backstage/actor/spawn.hpp"
 #include "backstage/actor/status.hpp"
 #include "backstage/mailbox/mailbox.hpp"
 
@@ -39,9 +43,16 @@ struct Waiting {
   Duration left = Duration::max();  ///< until its deadline; max: it has none
 };
 
+/// One monitor, link or status watch that an actor is part of.
+struct Watched {
+  std::string how;  ///< "monitor", "link", "status"
+  std::string who;  ///< the path of the other; "a thread outside"; "an actor that has ended (Store)"
+};
+
 /// An actor as it was at one instant between two messages.
 struct Inspection {
   static constexpr std::size_t max_children = 64;  ///< names listed; all are counted
+  static constexpr std::size_t max_watches = 64;   ///< listed each way
 
   std::string path;
   std::string type;
@@ -61,36 +72,57 @@ struct Inspection {
   std::size_t timers = 0;                ///< (*) set and not yet fired for the last time
   std::size_t children = 0;              ///< (*)
   std::vector<std::string> child_names;  ///< (*) the first of them, in start order
-  std::string last_error;                ///< (*)
-  std::string state;                     ///< (*) what describe() says; empty: it has none, or is not constructed
+  std::vector<Watched> watches;     ///< (*) whom it watches and is linked with, as it said itself; the latest first
+  std::vector<Watched> watched_by;  ///< (*) who watches it, and has linked itself with it; the latest first
+  std::string last_error;           ///< (*)
+  std::string state;                ///< (*) what describe() says; empty: it has none, or is not constructed
 
   /// A few lines for people.
   [[nodiscard]] std::string text() const;
 };
 
 namespace detail {
-/// The answer (ReplyNode<Inspection>) goes to `port`. The cell must not be null.
-void ask_inspection(Cell& cell, std::uint32_t generation, ReplyPort port);
+/// A question under way, with the place for its answer. It lies with whoever asks, and hangs in a list of the target's
+/// Runtime (Core::inspections) until it is answered or taken back; the target finds it by order::inspect.
+struct InspectSlot {
+  enum class State : std::uint8_t { idle, asked, looked_at, answered };
+
+  /// Asks. The answer may come at once.
+  void ask(Cell& whom, std::uint32_t whom_generation) noexcept;
+  /// Takes the question back; afterwards nobody touches the slot any more.
+  void take_back() noexcept;
+
+  InspectSlot* previous = nullptr;  // the list's lock
+  InspectSlot* next = nullptr;
+  std::atomic<State> state{State::idle};
+  Cell* target = nullptr;
+  std::uint32_t generation = 0;
+  std::uint32_t asker_generation = 0;
+  Cell* asker = nullptr;                        // an actor, told by order::answered; or:
+  OutsideAskOf<Inspection>* outside = nullptr;  // a thread that waits
+  std::optional<Result<Inspection>> result;     // of an actor's question
+};
 /// What is known of an actor that does not answer.
 [[nodiscard]] Result<Inspection> seen_from_outside(Cell* cell, std::uint32_t generation);
 [[nodiscard]] Error nothing_to_inspect();
-/// Suspends or resumes, in the order of the calls.
-void suspend_cell(Cell* cell, std::uint32_t generation, bool suspend);
 
 class InspectAwait final : public ResultAwaiter<Inspection> {
  public:
   InspectAwait(Cell* target, std::uint32_t generation, Duration within) noexcept
       : target_(target), target_generation_(generation), within_(within) {}
+  ~InspectAwait() { slot_.take_back(); }
   bool await_ready() {
     if (target_ == nullptr) result_.emplace(nothing_to_inspect());
     return result_.has_value();
   }
   void await_suspend(std::coroutine_handle<> handle);
   Result<Inspection> await_resume() { return std::move(*result_); }
-  void expire(Cell&) override { result_.emplace(seen_from_outside(target_, target_generation_)); }
+  void expire(Cell&) override;
+  bool take_answer() override;
   [[nodiscard]] std::string describe_wait() const override;
 
  private:
+  InspectSlot slot_;
   Cell* target_;
   std::uint32_t target_generation_;
   Duration within_;
@@ -127,11 +159,13 @@ Pending<Inspection> Context::inspect(const Ref<A>& actor) {
 }
 template <class A>
 void Context::suspend(const Ref<A>& actor) {
-  detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), true);
+  (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor),
+                           detail::order::suspend);
 }
 template <class A>
 void Context::resume(const Ref<A>& actor) {
-  detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), false);
+  (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor),
+                           detail::order::resume);
 }
 
 }  // namespace v0

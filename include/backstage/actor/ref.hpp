@@ -29,6 +29,7 @@ void send_message(Cell* cell, std::uint32_t generation, M&& message) {
   if (cell == nullptr) return sent_to_nobody(plain_descriptor<A, Plain>);
   const Visit visit(cell);
   if (visit.core() == nullptr) return sent_to_nobody(plain_descriptor<A, Plain>);
+  const HandingOver to(cell, is_plain_data<Plain>);
   auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(), plain_descriptor<A, Plain>,
                                                   generation, std::forward<M>(message));
   count_sent(*visit.core(), visit.context());
@@ -40,13 +41,14 @@ void send_new(Cell* cell, std::uint32_t generation, X&&... parts) {
   if (cell == nullptr) return sent_to_nobody(plain_descriptor<A, M>);
   const Visit visit(cell);
   if (visit.core() == nullptr) return sent_to_nobody(plain_descriptor<A, M>);
+  const HandingOver to(cell, is_plain_data<M>);
   auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation,
                                               M{unmoved(std::forward<X>(parts))...});
   count_sent(*visit.core(), visit.context());
   post(*visit.core(), visit.context(), *cell, block->head);
 }
 
-[[nodiscard]] Error admission_error(Admission admission, std::string_view actor);
+[[nodiscard]] Error admission_error(Admission admission, std::string_view actor) noexcept;
 
 template <class A, class M>
 Result<> try_send_message(Cell* cell, std::uint32_t generation, M&& message) {

@@ -47,6 +47,9 @@ struct OutsideAskOf final : OutsideAsk {
   void fail(Error error) override { put(Result<T>(std::move(error))); }
 };
 
+/// Memory for an answer that will not be given goes back to the asker's Runtime, if that is still there.
+void give_back_slot(const Cell& asker, void* slot) noexcept;
+
 /// Where an answer goes: to an await of an actor, or to a thread outside. Moved, never copied: one answer.
 struct ReplyPort {
   ReplyPort() = default;
@@ -56,26 +59,38 @@ struct ReplyPort {
   ReplyPort(ReplyPort&& other) noexcept
       : cell(std::exchange(other.cell, nullptr)),
         outside(std::move(other.outside)),
+        slot(std::exchange(other.slot, nullptr)),
         generation(other.generation),
         number(other.number),
         is_noted(other.is_noted),
+        has_begun(other.has_begun),
         deadline(other.deadline) {}
   ReplyPort& operator=(ReplyPort&& other) noexcept {
+    if (this == &other) return *this;
+    if (slot != nullptr) give_back_slot(*cell, slot);
     cell = std::exchange(other.cell, nullptr);
     outside = std::move(other.outside);
+    slot = std::exchange(other.slot, nullptr);
     generation = other.generation;
     number = other.number;
     is_noted = other.is_noted;
+    has_begun = other.has_begun;
     deadline = other.deadline;
     return *this;
+  }
+  ~ReplyPort() {
+    if (slot != nullptr) give_back_slot(*cell, slot);
   }
   explicit operator bool() const noexcept { return cell != nullptr || outside != nullptr; }
 
   Cell* cell = nullptr;
   std::shared_ptr<OutsideAsk> outside;
+  void* slot =
+      nullptr;  // a frame for the ReplyNode, reserved by the asker: to answer needs no memory. Null: none was
   std::uint32_t generation = 0;
   std::uint32_t number = 0;
-  bool is_noted = false;  // the asker's cell says by waits_number whether this ask is still waited for
+  bool is_noted = false;   // the asker's cell says by waits_number whether this ask is still waited for
+  bool has_begun = false;  // its request was handled, and failed, at least once
   Instant deadline = Instant::never();
 };
 /// Whether the asker is known to wait no longer: it was told of a circle, was cancelled, or has ended.
@@ -118,11 +133,15 @@ template <class T>
 void answer(ReplyPort port, Result<T> result) {
   if (port.cell != nullptr) {
     const Visit visit(port.cell);
-    if (visit.core() == nullptr) return;
+    if (visit.core() == nullptr) {
+      port.slot = nullptr;  // gone with its Runtime
+      return;
+    }
     // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
     if (port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) return;
-    auto* const node =
-        ::new (allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>))) ReplyNode<T>(std::move(result));
+    void* memory = std::exchange(port.slot, nullptr);
+    if (memory == nullptr) memory = allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>));
+    auto* const node = ::new (memory) ReplyNode<T>(std::move(result));
     node->run = &run_reply<T>;
     node->generation = port.generation;
     node->number = port.number;
@@ -131,6 +150,9 @@ void answer(ReplyPort port, Result<T> result) {
     static_cast<OutsideAskOf<T>&>(*port.outside).put(std::move(result));
   }
 }
+
+/// An error with a text if there is memory for one, else the code alone: for where nothing may be thrown.
+[[nodiscard]] Error error_if_memory(Errc code, std::string_view text) noexcept;
 
 /// Who answers for a handler's return value: nobody, or the asker. Unanswered, the request has failed.
 struct NoAnswer {
@@ -147,7 +169,8 @@ class AskAnswer {
   ~AskAnswer() {
     if (port_) {
       answer<T>(std::move(port_),
-                Error(Errc::failed, "the actor failed or was ended while it handled the request").and_may_have_run());
+                error_if_memory(Errc::failed, "the actor failed or was ended while it handled the request")
+                    .and_may_have_run());
     }
   }
   void operator()(Result<T> result) { answer<T>(std::move(port_), std::move(result)); }
@@ -158,7 +181,24 @@ class AskAnswer {
   ReplyPort port_;
 };
 
+/// The same for a request that may be handled again (retry_failed): the right to answer lies in `holder`, which is kept
+/// until the handler has ended; unanswered, it stays there for the next incarnation.
+template <class T>
+class KeptAnswer {
+ public:
+  explicit KeptAnswer(ReplyPort& holder) noexcept : holder_(&holder), deadline_(holder.deadline) {}
+  void operator()(Result<T> result) { answer<T>(std::move(*holder_), std::move(result)); }
+  [[nodiscard]] Instant deadline() const noexcept { return deadline_; }
+  [[nodiscard]] ReplyPort release() noexcept { return std::move(*holder_); }
+
+ private:
+  ReplyPort* holder_;
+  Instant deadline_;
+};
+
 struct ReplyAccess;
+/// A Reply is moved into a message that is being sent: from now on its receiver owes the answer.
+void note_handed_on(const ReplyPort& port) noexcept;
 
 }  // namespace detail
 
@@ -167,7 +207,11 @@ class Reply {
  public:
   using value_type = T;
   Reply() = default;
-  Reply(Reply&&) noexcept = default;
+  Reply(Reply&& other) noexcept : port_(std::move(other.port_)) {
+    if (port_.is_noted && detail::this_turn != nullptr && detail::this_turn->handing_to != nullptr) {
+      detail::note_handed_on(port_);
+    }
+  }
   Reply& operator=(Reply&& other) noexcept {
     if (this != &other) {
       drop();
@@ -191,8 +235,9 @@ class Reply {
   explicit Reply(detail::ReplyPort port) noexcept : port_(std::move(port)) {}
   void drop() noexcept {
     if (port_)
-      detail::answer<T>(std::move(port_),
-                        Error(Errc::dropped, "the request was dropped unanswered").and_may_have_run());
+      detail::answer<T>(
+          std::move(port_),
+          detail::error_if_memory(Errc::dropped, "the request was dropped unanswered").and_may_have_run());
   }
   detail::ReplyPort port_;
 };

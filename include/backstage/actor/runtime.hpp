@@ -203,12 +203,12 @@ class Runtime {
   /// Ends one actor in order; returns at once.
   template <class A>
   void stop(const Ref<A>& actor) {
-    order(actor, detail::signal::stop);
+    order(actor, detail::order::stop);
   }
   /// Ends one actor's incarnation in order and begins the next at once, in the same place; returns at once.
   template <class A>
   void restart(const Ref<A>& actor) {
-    order(actor, detail::signal::restart);
+    order(actor, detail::order::restart);
   }
   /// Makes one actor fail, between two messages or at what it awaits, as if it had thrown: its supervisor's policy acts.
   /// For drills and tests of what is above it.
@@ -219,7 +219,7 @@ class Runtime {
   /// Ends one actor at once and for good: nothing is drained; returns at once.
   template <class A>
   void kill(const Ref<A>& actor) {
-    order(actor, detail::signal::kill);
+    order(actor, detail::order::kill);
   }
 
   /// Looks into an actor, past its mailbox: `runtime.inspect(store).within(1s)` (inspect.hpp). Errc::gone when it has
@@ -231,11 +231,11 @@ class Runtime {
   /// As Context::suspend and resume; return at once.
   template <class A>
   void suspend(const Ref<A>& actor) {
-    detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), true);
+    order(actor, detail::order::suspend);
   }
   template <class A>
   void resume(const Ref<A>& actor) {
-    detail::suspend_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), false);
+    order(actor, detail::order::resume);
   }
 
   /// Stops everything: children in reverse start order, each draining its queue. Ends within `within` and a grace of
@@ -272,8 +272,8 @@ class Runtime {
   friend class OutsideRequest;
   friend class OutsideMonitor;
   template <class A>
-  static void order(const Ref<A>& actor, std::uint32_t order) noexcept {
-    detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), order);
+  static void order(const Ref<A>& actor, std::uint32_t orders) noexcept {
+    (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), orders);
   }
   friend class OutsideInspection;
   [[nodiscard]] Result<Inspection> inspect_cell(detail::Cell* cell, std::uint32_t generation, Duration within);

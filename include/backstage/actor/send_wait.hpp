@@ -18,8 +18,9 @@ enum class Enqueued : std::uint8_t { sent, waiting };
 /// The asker of a forwarded request waits for `target` from now on: a circle of waiting actors may run through it.
 void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generation);
 /// Sends `envelope` if there is room, else keeps it until there is. The completion (a ReplyNode<void>) goes to the
-/// awaiter `number` of `sender`. Counts the message as sent when it enters the mailbox.
-Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number);
+/// awaiter `number` of `sender`, in the frame `slot`, which is the mailbox's while the sender waits. Counts the message as
+/// sent when it enters the mailbox.
+Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number, void* slot);
 /// Takes a waiting envelope back. False: it has been sent (or answered) meanwhile.
 bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept;
 
@@ -28,12 +29,12 @@ void forward_message(Cell* cell, std::uint32_t generation, M message, Reply<repl
   using T = reply_t<A, M>;
   ReplyPort port = ReplyAccess::take(reply);
   if (cell == nullptr) {
-    answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
+    answer<T>(std::move(port), refusal(Errc::gone, type_name<A>()));
     return;
   }
   const Visit visit(cell);
   if (visit.core() == nullptr) {
-    answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
+    answer<T>(std::move(port), refusal(Errc::gone, type_name<A>()));
     return;
   }
   note_forwarded(port, *cell, generation);
@@ -69,8 +70,11 @@ class SendWaitAwait final : public ResultAwaiter<void> {
         std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
     auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
                                                 std::move(message_));
+    // To be told that there is room needs no memory then.
+    void* const slot = allocate_frame(sizeof(ReplyNode<void>));
     enlist(cell, handle, deadline);
-    if (send_or_wait(*target_, block->head, cell, number_) == Enqueued::sent) {
+    if (send_or_wait(*target_, block->head, cell, number_, slot) == Enqueued::sent) {
+      deallocate_frame(slot);
       delist();
       result_.emplace();
       return false;

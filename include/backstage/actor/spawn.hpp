@@ -50,8 +50,8 @@ namespace detail {
 [[nodiscard]] const Cell& parent_of(const Cell& me) noexcept;
 [[nodiscard]] Result<std::pair<Cell*, std::uint32_t>> find_app(const Cell& me, std::string_view name,
                                                                const void* type_id, std::string_view type);
-/// Leaves an order (bits of `signal`) with an actor. Gone already: nothing happens.
-void order_cell(Cell* cell, std::uint32_t generation, std::uint32_t order) noexcept;
+/// Leaves an order (bits of `order`) with an actor: in a word of its own, so that it needs no memory. False: gone already.
+bool order_cell(Cell* cell, std::uint32_t generation, std::uint32_t orders) noexcept;
 /// Leaves a failure with an actor. Gone already: nothing happens.
 void fail_cell(Cell* cell, std::uint32_t generation, Error why);
 
@@ -66,7 +66,9 @@ class StartAwait final : public ResultAwaiter<void> {
     name_ = spec_.name();
     Body& body = std::move(spec_).build(pool_of(me));
     enlist(me, handle, deadline);
-    Cell& started = start_child(me, body, ReplyPort(&me, me.generation(), number_, deadline));
+    ReplyPort port(&me, me.generation(), number_, deadline);
+    port.slot = allocate_frame(sizeof(ReplyNode<void>));
+    Cell& started = start_child(me, body, std::move(port));
     started_ = RefAccess::make<A>(&started, started.place_generation);
   }
   Result<Ref<A>> await_resume() {
@@ -74,7 +76,7 @@ class StartAwait final : public ResultAwaiter<void> {
     return started_;
   }
   void expire(Cell&) override {
-    order_cell(RefAccess::cell(started_), RefAccess::generation(started_), signal::stop);
+    (void)order_cell(RefAccess::cell(started_), RefAccess::generation(started_), order::stop);
     result_.emplace(Error(Errc::timeout, "'" + name_ + "' (" + std::string(type_name<A>()) +
                                              ") did not start within " + to_string(within_)));
   }
@@ -141,11 +143,12 @@ Result<Ref<A>> Context::app(std::string_view wanted) const {
 }
 template <class A>
 void Context::stop(const Ref<A>& actor) {
-  detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::signal::stop);
+  (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::order::stop);
 }
 template <class A>
 void Context::restart(const Ref<A>& actor) {
-  detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::signal::restart);
+  (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor),
+                           detail::order::restart);
 }
 template <class A>
 void Context::fail(const Ref<A>& actor, Error why) {
@@ -153,7 +156,7 @@ void Context::fail(const Ref<A>& actor, Error why) {
 }
 template <class A>
 void Context::kill(const Ref<A>& actor) {
-  detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::signal::kill);
+  (void)detail::order_cell(detail::RefAccess::cell(actor), detail::RefAccess::generation(actor), detail::order::kill);
 }
 
 }  // namespace v0

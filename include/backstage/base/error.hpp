@@ -14,19 +14,20 @@ inline namespace v0 {
 
 /// The closed list of reasons. What only the application knows is `application`, told apart by its text.
 enum class Errc : std::uint8_t {
-  application,  ///< the user's own refusal: `return Error{"insufficient funds"};`
-  timeout,      ///< the deadline passed first
-  gone,         ///< the actor has ended for good, or never was (a null Ref)
-  stopping,     ///< the actor (or the whole runtime) is being stopped and takes no more
-  full,         ///< the mailbox is at its bound
-  cycle,        ///< actors wait for each other in a circle
-  failed,       ///< the actor failed while it handled this
-  dropped,      ///< the Reply was destroyed unanswered, or policy dropped the message
-  cancelled,    ///< the waiting side was stopped
-  not_found,    ///< no such name, path, app or record
-  exists,       ///< the name is taken
-  invalid,      ///< an argument that cannot be meant
-  unavailable,  ///< a resource outside this program (disk, socket, file) does not serve
+  application,    ///< the user's own refusal: `return Error{"insufficient funds"};`
+  timeout,        ///< the deadline passed first
+  gone,           ///< the actor has ended for good, or never was (a null Ref)
+  stopping,       ///< the actor (or the whole runtime) is being stopped and takes no more
+  full,           ///< the mailbox is at its bound
+  cycle,          ///< actors wait for each other in a circle
+  failed,         ///< the actor failed while it handled this
+  dropped,        ///< the Reply was destroyed unanswered, or policy dropped the message
+  cancelled,      ///< the waiting side was stopped
+  not_found,      ///< no such name, path, app or record
+  exists,         ///< the name is taken
+  invalid,        ///< an argument that cannot be meant
+  unavailable,    ///< a resource outside this program (disk, socket, file) does not serve
+  configuration,  ///< a setting that cannot be: who fails with it is not restarted, since it would fail again
 };
 
 /// The code's name as printed: "timeout", "gone" ...

@@ -12,10 +12,14 @@
 // Under systemd (NOTIFY_SOCKET) it tells when the apps run, how they stand, and feeds the watchdog (service_manager.hpp).
 // A stop that takes longer than a second says each second which apps still live.
 //
-// Flags of every launcher: --workers N, --log LEVEL, --log-format line|json, --stop-within SECONDS, --help.
+// Flags of every launcher: --workers N, --log LEVEL, --log-format line|json, --stop-within SECONDS, --help. Where a flag
+// says nothing, a variable of the environment may: BACKSTAGE_WORKERS, BACKSTAGE_LOG, BACKSTAGE_LOG_FORMAT,
+// BACKSTAGE_STOP_WITHIN; of the program's own flags CHRONICLE_DATA for --data, and so on (not of switches and lists).
 // First SIGINT or SIGTERM: orderly stop; second: out at once (promise L5).
 // Exit codes: 0 orderly, 1 an app failed for good, 2 usage (flags, dependencies), 3 unclean stop (a thread was not
-// given back), 130/143 second signal.
+// given back), 4 a setting that cannot be: a wrong variable, a check() that says Errc::configuration, an app whose
+// constructor or init fails with it (it is not restarted), 130/143 second signal.
+// A program that dies in an actor (a destructor that throws, a stack overflow) names the actor in its last words.
 // Threads: the main one. One launcher at a time runs in a process, since signals belong to the process; it gives them
 // back. Any number of Runtimes may run beside it.
 // Stability: settling (v0).
@@ -31,6 +35,7 @@
 #include <vector>
 
 #include "backstage/application/application.hpp"
+#include "backstage/exec/variables.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -96,9 +101,12 @@ class Launcher {
   void option(std::string flag, std::string help, std::uint16_t& value);
   void option(std::string flag, std::string help, std::uint64_t& value);
   void option(std::string flag, std::string help, std::vector<std::string>& value);
-  /// Looks at the flags together, after they were read; an Error is a usage error (exit 2).
+  /// Looks at the flags together, after they were read; an Error is a usage error (exit 2), or one of the configuration
+  /// (Errc::configuration, exit 4).
   void check(std::function<Result<>()> check);
 
+  /// Environment variables other than this process's, for tests. Apps find them behind the door `Variables`.
+  void variables(std::shared_ptr<Variables> given);
   /// Called after the flags were read and before the Runtime starts: to open doors.
   void open(std::function<void(Environment&)> open);
   /// Called on the main thread when all apps run.

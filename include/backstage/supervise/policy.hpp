@@ -102,6 +102,8 @@ struct ChildPolicy {
   Duration start_within = std::chrono::seconds(30);
   Duration stop_within = std::chrono::seconds(5);
   Duration grace = std::chrono::seconds(1);
+  /// Under Restart::ask: how long its supervisor may take over a Verdict; then the supervisor fails.
+  Duration verdict_within = std::chrono::seconds(30);
   OnStop on_stop = OnStop::drain;
   Mailbox mailbox{};
   std::uint32_t interleaved = 64;

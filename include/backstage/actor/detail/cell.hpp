@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "backstage/actor/context.hpp"
+#include "backstage/actor/detail/order_word.hpp"
 #include "backstage/actor/status.hpp"
 #include "backstage/base/need.hpp"
 #include "backstage/exec/detail/lane.hpp"
@@ -45,10 +46,10 @@ struct LaneNode {
   std::uint32_t generation = 0;
 };
 
-/// An actor's own end, on its way to its parent: reserved in the cell, never allocated, never lost.
+/// An actor's own end, on its way to its parent: reserved in the cell, never allocated, never lost. Whose it is says its
+/// address (cell_around).
 struct EndNotice : LaneNode {
   std::atomic<std::uint32_t> posted{0};  // own turn writes; the parent answers with Cell::notices_seen
-  Cell* child = nullptr;
 };
 
 /// A failure as plain data, from a store that the Runtime keeps in reserve: recording one never allocates.
@@ -125,9 +126,11 @@ struct Root {
   Root* next = nullptr;
   RootKind kind = RootKind::turn;
   bool done = false;
+  std::uint32_t tries = 0;              // of in_hand: how often it has failed
   Instant deadline = Instant::never();  // of the request that it works on: nested asks get the shorter one
   std::string_view message;
   Instant began{};
+  Envelope* in_hand = nullptr;  // of an Interleaved handler: what it works on, kept to be handled again (retries.cpp)
 };
 
 /// Something that a coroutine of this actor waits for. Lives in the coroutine's frame; destroying the frame takes
@@ -137,6 +140,8 @@ struct Awaiter {
   virtual void expire(Cell&) {}        ///< the deadline passed
   virtual void probe(Cell&) {}         ///< probe_at passed
   virtual void fail(Error) {}          ///< the wait is over for another reason (a circle)
+  /// Whether an answer lies in its own slot, not taken yet (order::answered says that there may be one); takes it.
+  virtual bool take_answer() { return false; }
   /// What it waits for, for whoever inspects the actor: "ask Get to /store". The actor's turn; may throw.
   [[nodiscard]] virtual std::string describe_wait() const;
 
@@ -203,9 +208,21 @@ inline constexpr std::uint32_t decided = 1U
 inline constexpr std::uint32_t restart = 1U << 12;   // end in order and begin anew
 inline constexpr std::uint32_t lifetime = 1U << 13;  // live_for is over
 inline constexpr std::uint32_t group = 1U << 14;     // the back-off of a group of children is over
+inline constexpr std::uint32_t ordered = 1U << 15;   // something stands in Cell::orders
 inline constexpr std::uint32_t commands =
-    start | stop | keep | close | yield | kill | expired | decided | restart | lifetime | group;
+    start | stop | keep | close | yield | kill | expired | decided | restart | lifetime | group | ordered;
 }  // namespace signal
+
+/// Bits of Cell::orders: what anybody who has a Ref may order. Those of the same name mean the same as signals.
+namespace order {
+inline constexpr std::uint32_t stop = signal::stop;
+inline constexpr std::uint32_t kill = signal::kill;
+inline constexpr std::uint32_t restart = signal::restart;
+inline constexpr std::uint32_t suspend = 1U << 16;
+inline constexpr std::uint32_t resume = 1U << 17;
+inline constexpr std::uint32_t inspect = 1U << 18;   // somebody waits in Core::inspections
+inline constexpr std::uint32_t answered = 1U << 19;  // an inspection that this actor asked for has its answer
+}  // namespace order
 
 /// Bits of Cell::gate, below the generation.
 namespace gate_bit {
@@ -219,6 +236,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   // ---- first line: what a sender writes with each message, and beside it what is touched at an end only
   MessageList<Envelope> mailbox;  // [any]
   EndNotice end_notice{};
+  OrderWord<> orders;  // [any] gives; its generation is the gate's
   std::uint64_t unnamed_number = 0;
 
   // ---- second line: read by many and seldom written, so that a stream of messages leaves it where it is

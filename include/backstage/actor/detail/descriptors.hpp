@@ -31,9 +31,13 @@ struct AskEnvelope {
 
 /// The message's copy, or the message itself, to be handled again by the next incarnation. Without memory for it: not.
 void keep_for_retry(Cell& cell, Envelope* (*move)(CoreFace&, WorkerContext*, Envelope&), Envelope& failed) noexcept;
+/// The copy that was made of the message which is being handled, or null.
+[[nodiscard]] Envelope* copy_in_hand(const Cell& cell) noexcept;
 
 /// The text of an ask that its actor did not take: "the actor (chronicle::Store) is being stopped".
 [[nodiscard]] std::string reason_of_refusal(Errc why, std::string_view actor);
+/// The same as an Error, of the code alone when there is no memory for the text.
+[[nodiscard]] Error refusal(Errc why, std::string_view actor) noexcept;
 
 template <class P, class M>
 decltype(auto) pass(M& message) {
@@ -153,6 +157,18 @@ consteval bool leaves_message_intact() {
   }
 }
 
+/// Whether a request is handled again when it made its actor fail: not by own event loops, and not by a handler that takes
+/// a Reply, which was handed the right to answer for good.
+template <class A, class M>
+consteval bool is_retried() {
+  if constexpr (HasHandler<A, M>) {
+    using P = parameter_t<A, M>;
+    return !TakesReply<A, P> && !TakesReplyContext<A, P>;
+  } else {
+    return false;
+  }
+}
+
 template <class A, class M>
 Handled handle_plain(Cell& cell, Envelope& envelope) {
   auto& whole = reinterpret_cast<PlainEnvelope<M>&>(envelope);
@@ -187,18 +203,50 @@ std::size_t weigh_plain(const Envelope& envelope) noexcept {
   return weight_of(reinterpret_cast<const PlainEnvelope<M>&>(envelope).message);
 }
 
+/// Moves a request, and the right to answer it, into a block of its own.
+template <class M, class T>
+Envelope* move_ask(CoreFace& core, WorkerContext* context, Envelope& failed) {
+  auto& it = reinterpret_cast<AskEnvelope<M, T>&>(failed);
+  auto* const out = build<AskEnvelope<M, T>>(core, context, *failed.descriptor, failed.generation, ReplyPort(),
+                                             std::move(it.message));
+  out->port = std::move(it.port);
+  out->port.has_begun = true;
+  return &out->head;
+}
+
 template <class A, class M>
 Handled handle_ask(Cell& cell, Envelope& envelope) {
   using T = reply_t<A, M>;
   auto& whole = reinterpret_cast<AskEnvelope<M, T>&>(envelope);
   const DestroyAfter<M> guard{whole.message};
-  ReplyPort port(std::move(whole.port));
-  whole.port.~ReplyPort();
-  if (port && is_given_up(port)) {
+  const DestroyAfter<ReplyPort> port_guard{whole.port};
+  if (whole.port && is_given_up(whole.port)) {
     skip_request(cell, *envelope.descriptor);
     return Handled::done;
   }
-  AskAnswer<T> sink(std::move(port));
+  // To be handled again if it fails: then the right to answer is kept with what is kept of the request. (A handler that
+  // takes a Reply has it: the right is the user's from there on, and the request is not handled again.)
+  if constexpr (is_retried<A, M>()) {
+    if (cell.retries) [[unlikely]] {
+      if constexpr (copied_for_retry<M>) {
+        if (Envelope* const copy = copy_in_hand(cell)) {
+          auto& kept = reinterpret_cast<AskEnvelope<M, T>&>(*copy);
+          kept.port = std::move(whole.port);
+          kept.port.has_begun = true;
+          return dispatch<A, M>(cell, whole.message, KeptAnswer<T>(kept.port));
+        }
+      } else if constexpr (leaves_message_intact<A, M>()) {
+        try {
+          return dispatch<A, M>(cell, whole.message, KeptAnswer<T>(whole.port));
+        } catch (...) {
+          keep_for_retry(cell, &move_ask<M, T>, envelope);
+          AskAnswer<T> unless_kept(std::move(whole.port));
+          throw;
+        }
+      }
+    }
+  }
+  AskAnswer<T> sink(std::move(whole.port));
   return dispatch<A, M>(cell, whole.message, std::move(sink));
 }
 template <class A, class M>
@@ -206,7 +254,12 @@ void abandon_ask(Envelope& envelope, Errc why) noexcept {
   using T = reply_t<A, M>;
   auto& whole = reinterpret_cast<AskEnvelope<M, T>&>(envelope);
   whole.message.~M();
-  answer<T>(std::move(whole.port), Error(why, reason_of_refusal(why, type_name<A>())));
+  const bool began = whole.port.has_begun;
+  if (whole.port && began && why == Errc::failed) {
+    AskAnswer<T> failed(std::move(whole.port));  // says so
+  } else if (whole.port) {
+    answer<T>(std::move(whole.port), refusal(why, type_name<A>()).and_may_have_run(began));
+  }
   whole.port.~ReplyPort();
 }
 template <class A, class M>
@@ -228,6 +281,22 @@ consteval auto copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, const Env
   }
 }
 
+/// The request without the right to answer it: that is moved over when it is handled.
+template <class M, class T>
+Envelope* copy_ask(CoreFace& core, WorkerContext* context, const Envelope& envelope) {
+  const auto& whole = reinterpret_cast<const AskEnvelope<M, T>&>(envelope);
+  return &build<AskEnvelope<M, T>>(core, context, *envelope.descriptor, envelope.generation, ReplyPort(),
+                                   whole.message)
+              ->head;
+}
+template <class A, class M>
+consteval auto asks_copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, const Envelope&) {
+  if constexpr (copied_for_retry<M> && is_retried<A, M>()) {
+    return &copy_ask<M, reply_t<A, M>>;
+  } else {
+    return nullptr;
+  }
+}
 template <class A, class M>
 inline constexpr MessageDescriptor plain_descriptor{.handle = &handle_plain<A, M>,
                                                     .abandon = &abandon_plain<M>,
@@ -252,7 +321,8 @@ inline constexpr MessageDescriptor ask_descriptor{.handle = &handle_ask<A, M>,
                                                   .actor = type_name<A>(),
                                                   .size = sizeof(AskEnvelope<M, reply_t<A, M>>),
                                                   .kind = SendKind::ask,
-                                                  .weight = &weigh_ask<A, M>};
+                                                  .weight = &weigh_ask<A, M>,
+                                                  .copy = asks_copier_of<A, M>()};
 
 }  // namespace detail
 }  // namespace v0

@@ -102,6 +102,26 @@ inline void free_block(CoreFace& core, WorkerContext* context, void* block, std:
   }
 }
 
+/// Nothing in it could be the right to answer somebody.
+template <class M>
+inline constexpr bool is_plain_data = std::is_trivially_copyable_v<M>;
+
+/// While a message is built for `to` that may carry a Reply: who moves one meanwhile hands it on (Reply's constructor).
+class HandingOver {
+ public:
+  HandingOver(Cell* to, bool is_plain) noexcept : turn_(is_plain ? nullptr : this_turn) {
+    if (turn_ != nullptr) turn_->handing_to = to;
+  }
+  ~HandingOver() {
+    if (turn_ != nullptr) turn_->handing_to = nullptr;
+  }
+  HandingOver(const HandingOver&) = delete;
+  HandingOver& operator=(const HandingOver&) = delete;
+
+ private:
+  Turn* turn_;
+};
+
 /// An envelope with what stands between it and the message.
 template <class M>
 struct PlainEnvelope {

@@ -37,8 +37,10 @@ template <class A>
 Envelope* make_app_ended(Cell& child, CoreFace& core, WorkerContext* context, std::uint32_t generation,
                          Result<> result) {
   try {
-    auto* const block = build<PlainEnvelope<AppEnded>>(core, context, system_descriptor<Apps, AppEnded>, generation,
-                                                       AppEnded{{&child, child.place_generation}, std::move(result)});
+    using Block = PlainEnvelope<AppEnded>;
+    void* const memory = take_end_block(child, core, context, sizeof(Block));
+    auto* const block = ::new (memory) Block{Envelope(system_descriptor<Apps, AppEnded>, generation),
+                                             AppEnded{{&child, child.place_generation}, std::move(result)}};
     return &block->head;
   } catch (...) {
     return nullptr;
@@ -76,8 +78,9 @@ struct AppActorOf final : AppActor {
                                                 "': Restart::ask asks its supervisor for a Verdict, and the launcher "
                                                 "gives none: choose always, on_failure or never"));
     }
-    return std::move(made).report_to(apps).end_notice(
-        EndTarget{RefAccess::cell(apps), RefAccess::generation(apps), &make_app_ended<A>});
+    return std::move(made).report_to(apps).end_notice(EndTarget{RefAccess::cell(apps), RefAccess::generation(apps),
+                                                                &make_app_ended<A>, nullptr,
+                                                                sizeof(PlainEnvelope<AppEnded>)});
   }
   Task<AppStarted> start(Context& cx, Ref<Apps> apps, std::size_t app) const override {
     Child<A> child = spec(apps);

@@ -25,6 +25,7 @@ struct Turn {
   void* context = nullptr;         // per-worker data of the floor above (counters, free cells)
   void* cell = nullptr;            // the actor that is running, or null
   void* root = nullptr;            // the root coroutine that is running, or null
+  void* handing_to = nullptr;      // the actor for which a message is being built, while it may carry a Reply
 };
 
 inline thread_local constinit Turn* this_turn = nullptr;
