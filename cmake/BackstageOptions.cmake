@@ -3,7 +3,10 @@
 find_program(BACKSTAGE_CCACHE ccache)
 mark_as_advanced(BACKSTAGE_CCACHE)
 if(BACKSTAGE_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BACKSTAGE_CCACHE}")
+  # A second checkout, in a folder of another name, is built from what the first one left in the cache: paths below the source
+  # folder are taken as relative, and the folder in which the compiler runs does not count.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=true
+                                  "${BACKSTAGE_CCACHE}")
 endif()
 
 if(BACKSTAGE_SANITIZE)

@@ -18,8 +18,6 @@ target_link_libraries(test_support ${scope} ${rocksdb})
 target_include_directories(test_support ${scope} "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests"
                                                  "${PROJECT_SOURCE_DIR}/src")
 target_link_libraries(test_support ${scope} backstage::backstage Boost::headers GTest::gtest GTest::gtest_main)
-target_compile_definitions(test_support ${scope} BACKSTAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                                                 BACKSTAGE_DATA_DIR="${BACKSTAGE_DATA}")
 
 # Test programs write down which errors they raise (tests/support/errors_raised.cpp). -u: the archive comes before those
 # that need it.
@@ -56,7 +54,13 @@ foreach(folder IN LISTS test_folders)
     target_link_libraries(${folder}_test PRIVATE chronicle_parts)
     if(TARGET chronicle)
       add_dependencies(${folder}_test chronicle)
+    endif()
+    # Names of folders only where they are needed: an object with one in it is of no use to another checkout's cache.
+    if(folder STREQUAL "drill" AND TARGET chronicle)
       target_compile_definitions(${folder}_test PRIVATE CHRONICLE_BINARY="$<TARGET_FILE:chronicle>")
+    elseif(folder STREQUAL "chronicle")
+      target_compile_definitions(${folder}_test PRIVATE BACKSTAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                                        BACKSTAGE_DATA_DIR="${BACKSTAGE_DATA}")
     endif()
   endif()
   list(APPEND properties ENVIRONMENT "BACKSTAGE_ERRORS_RAISED=${PROJECT_BINARY_DIR}/errors-raised.txt")

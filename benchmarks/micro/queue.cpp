@@ -8,25 +8,26 @@
 
 namespace {
 
-struct Node {
+struct alignas(16) Node {
   std::atomic<Node*> next{nullptr};
 };
 using List = backstage::detail::MessageList<Node>;
 
 /// The owner's side: as many as there are, then idle.
-void drain(List& list) {
+void drain(List& list, List::Owned& owned) {
   Node* retired = nullptr;
   do {
-    while (Node* const node = list.take(retired)) benchmark::DoNotOptimize(node);
-  } while (!list.try_idle(retired));
+    while (Node* const node = list.take(owned, retired)) benchmark::DoNotOptimize(node);
+  } while (!list.try_idle(owned, retired));
 }
 
 void queue_push_take(benchmark::State& state) {
   std::vector<Node> nodes(static_cast<std::size_t>(state.range(0)));
   List list;
+  List::Owned owned;
   for (auto _ : state) {
     for (Node& node : nodes) benchmark::DoNotOptimize(list.push(&node));
-    drain(list);
+    drain(list, owned);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

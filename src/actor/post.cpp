@@ -120,8 +120,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   if (side->generation != generation) return Admission::gone;
   let_in(core, context, cell, *side);
   if (!side->waiting.empty()) return Admission::full;
-  if (side->queues ? is_full(*side, weight) : is_full(cell))
-    return Admission::full;
+  if (side->queues ? is_full(*side, weight) : is_full(cell)) return Admission::full;
   count_sent(core, context);
   if (side->queues) {
     enqueue(cell, *side, envelope, weight, nullptr);
@@ -194,9 +193,7 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
       why = Undelivered::gone;
     } else {
       let_in(core, context, cell, *side);
-      const bool full = !side->waiting.empty() ||
-                        (side->queues ? is_full(*side, weight)
-                                      : is_full(cell));
+      const bool full = !side->waiting.empty() || (side->queues ? is_full(*side, weight) : is_full(cell));
       const WhenFull policy =
           side->queues
               ? side->kind.when_full()

@@ -254,7 +254,8 @@ void Cell::run(Worker& worker) {
         } else {
           if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
             grant_room(*this);
-            if (!mailbox.empty(queue) || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
+            if (!mailbox.empty(queue) || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0)
+              continue;
           }
           if (extras != nullptr && !extras->due.empty()) {
             if (++looks < patience_with_a_push) continue;

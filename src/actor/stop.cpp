@@ -80,8 +80,8 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       cell.phase = Phase::draining;
       // With nothing queued and nothing under way it ends at once: a timer would only cost. A message that comes in
       // meanwhile arms it (handling_while_draining).
-      if (!again &&
-          (!cell.mailbox.empty(cell.queue) || cell.turn_root != nullptr || cell.interleaved != 0 || cell.ops().has_loop)) {
+      if (!again && (!cell.mailbox.empty(cell.queue) || cell.turn_root != nullptr || cell.interleaved != 0 ||
+                     cell.ops().has_loop)) {
         arm_stop_timer(cell, cell.policy().stop_within);
       }
       return;

@@ -309,7 +309,7 @@ bool Supervision::ends_with(const Cell& parent, const Cell& child) {
       if (other != &child && other->policy().significant == Significant::all) return false;
     }
   }
-  tell([&] {
+  if_memory([&] {
     parent.core().logger(parent.full_path()).info("a significant child ended: stopping", {{"child", child.step()}});
   });
   return true;

@@ -441,8 +441,8 @@ bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty()) return true;
   const auto all = known();
   return std::any_of(all.begin(), all.end(), [](const auto& worker) {
-    return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) &&
-                                       worker->own_.load(std::memory_order_relaxed) != 0);
+    return !worker->queue_.empty() ||
+           (worker->stuck_.load(std::memory_order_relaxed) && worker->own_.load(std::memory_order_relaxed) != 0);
   });
 }
 

@@ -138,7 +138,9 @@ class Watch {
   void operator()(const Quarantined& e) { lines.push_back(e.path + " set aside " + std::to_string(e.tries)); }
   void operator()(const Ended& e) { lines.push_back(e.path + " ended " + (e.result ? "ok" : "failed")); }
   void operator()(const GaveUp& e) { lines.push_back(e.path + " gave up"); }
-  void operator()(const Hog& e) { lines.push_back(e.path + (e.over ? " gave its worker back" : " keeps its worker")); }
+  void operator()(const Hog& e) {
+    lines.push_back(e.path + (e.over ? " gave its worker back" : " keeps its worker"));
+  }
 
   Lines lines;
   std::vector<Duration> waits;

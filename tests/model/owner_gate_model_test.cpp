@@ -66,8 +66,8 @@ TEST(OwnerGateModel, F1_two_visitors_exclude_each_other) {
 }
 TEST(OwnerGateModel, holds_in_many_random_schedules_of_two_visitors) {
   using W = Right;
-  const auto report = model::check<W>(
-      {.random = 250'000}, {{"owner", &W::owner}, {"visitor", &W::visitor}, {"another", &W::visitor}});
+  const auto report = model::check<W>({.random = 250'000},
+                                      {{"owner", &W::owner}, {"visitor", &W::visitor}, {"another", &W::visitor}});
   EXPECT_TRUE(model::shown(report, "owner|2 visitors, random").passed()) << report.failure;
 }
 

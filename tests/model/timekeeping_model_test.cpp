@@ -111,8 +111,7 @@ TEST(TimekeepingModel, C10_two_workers_and_an_earlier_timer_behind_a_later_one) 
   const auto report = model::check<World>(
       {.preemptions = 2, .old_reads = 0, .timeouts = 3},
       {{"worker 1", &World::worker}, {"worker 2", &World::worker}, {"arms both", &World::arms_both}});
-  EXPECT_TRUE(model::shown(report, "2 workers|arms late, early; 2 preemptions").passed())
-      << report.failure;
+  EXPECT_TRUE(model::shown(report, "2 workers|arms late, early; 2 preemptions").passed()) << report.failure;
 }
 TEST(TimekeepingModel, C10_three_workers_and_two_threads_that_arm_in_many_random_schedules) {
   using World = Sleepers<Mistake::none, 2>;

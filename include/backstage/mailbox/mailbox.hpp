@@ -57,7 +57,7 @@ class Mailbox {
   std::size_t bytes_ = 0;  // 0: not bounded by bytes
 };
 
-/// At most `messages` wait (at least 1). Threads that send at the same instant may overshoot by one message each.
+/// At most `messages` wait (at least 1). Threads that meet a full mailbox at the same instant may overshoot by one each.
 constexpr Mailbox bounded(std::uint32_t messages) {
   Mailbox box;
   box.count_ = messages == 0 ? 1 : (messages < Mailbox::no_limit ? messages : Mailbox::no_limit);

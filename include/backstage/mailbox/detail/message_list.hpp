@@ -184,7 +184,8 @@ class MessageList {
   void tell_limit(const Owned& owned) noexcept {
     const std::uint32_t bound = owned.bound.load(std::memory_order_relaxed);
     const std::uint32_t until = owned.taken.load(std::memory_order_relaxed) + std::min(bound, most_room);
-    const std::uint32_t limit = (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited ? no_limit : 0);
+    const std::uint32_t limit =
+        (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited ? no_limit : 0);
     // relaxed: a count. One that is older than the truth only lets fewer in: what was taken is never given back.
     limit_.store(limit, std::memory_order_relaxed);
   }
@@ -220,10 +221,10 @@ class MessageList {
     return Push::busy;
   }
 
-  Atomic<std::uint64_t> tail_{idle};         // written by everybody
-  Atomic<Node*> first_{nullptr};             // written by the push that found the list empty, cleared by the owner
-  Atomic<std::uint32_t> limit_{no_limit};    // the owner writes: the number of the push that finds it full
-  Atomic<std::uint32_t> wraps_{0};           // of the count in the tail
+  Atomic<std::uint64_t> tail_{idle};       // written by everybody
+  Atomic<Node*> first_{nullptr};           // written by the push that found the list empty, cleared by the owner
+  Atomic<std::uint32_t> limit_{no_limit};  // the owner writes: the number of the push that finds it full
+  Atomic<std::uint32_t> wraps_{0};         // of the count in the tail
 };
 
 }  // namespace detail
