@@ -32,9 +32,18 @@ Result<> Lifecycle::outcome(const Cell& cell) noexcept {
   }
 }
 
-void Lifecycle::reserve_news(Cell& cell) {
-  if (cell.body->policy == &default_policy) return;
-  const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
+void Lifecycle::free_extras(Cell& cell) noexcept {
+  if (cell.extras == nullptr) return;
+  Core& core = cell.core();
+  for (const Extras::Reserved& one : cell.extras->end_blocks) {
+    if (one.block != nullptr) free_block(core, context_for(&core), one.block, one.bytes);
+  }
+  delete std::exchange(cell.extras, nullptr);
+}
+
+void Lifecycle::reserve_news(Cell& cell, const ChildPolicy& policy) {
+  if (&policy == &default_policy) return;
+  const EndTarget& end = static_cast<const OwnPolicy&>(policy).end;
   if (end.cell == nullptr) return;
   const std::array<std::uint32_t, 2> wanted{end.make_bytes, end.ask_bytes};
   std::array<Extras::Reserved, 2>& have = cell.need_extras().end_blocks;
@@ -122,7 +131,7 @@ void Lifecycle::begin(Cell& cell) {
     drain_as_dead(cell, Undelivered::restarted);
   if (cell.extras != nullptr && !Watches::begin(cell)) return;
   try {
-    reserve_news(cell);  // what the last incarnation used up
+    reserve_news(cell, cell.policy());  // what the last incarnation used up
     make_actor(cell);
   } catch (...) {
     fail_by_exception(cell, Failure::Stage::constructor, "constructor");

@@ -74,7 +74,8 @@ struct Lifecycle {
   static void close_unclaimed(Cell& cell);
   static Result<> outcome(const Cell& cell) noexcept;
   /// Memory for the news of its end, while there is some.
-  static void reserve_news(Cell& cell);
+  static void reserve_news(Cell& cell, const ChildPolicy& policy);
+  static void free_extras(Cell& cell) noexcept;
 };
 
 /// Takes a child out of its parent's list, its name aside; parent's turn.

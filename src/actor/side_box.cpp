@@ -154,20 +154,22 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
   CoreFace& core = *chunk_of(&target).core.load(std::memory_order_relaxed);
   WorkerContext* const context = context_for(&core);
   const std::uint32_t generation = envelope.generation;
-  /// Without memory to wait with, nothing is sent.
+  /// What is ours until it is handed over. Without memory to wait with, nothing is sent.
   struct Unsent {
     CoreFace& core;
     WorkerContext* context;
     Envelope* envelope;
+    void* slot;
     ~Unsent() {
+      if (slot != nullptr) deallocate_frame(slot);
       if (envelope == nullptr) return;
       envelope->descriptor->abandon(*envelope, Errc::dropped);
       free_envelope(core, context, *envelope);
     }
-  } unsent{core, context, &envelope};
+  } ours{core, context, &envelope, slot};
   Admission verdict = try_post(core, context, target, envelope);
   if (verdict == Admission::admitted) {
-    unsent.envelope = nullptr;
+    ours.envelope = nullptr;
     return Enqueued::sent;
   }
   // All that waiting needs, while it may still fail.
@@ -190,7 +192,8 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
              !target.gate.compare_exchange_weak(gate, gate | gate_bit::special, std::memory_order_seq_cst));
     if (verdict == Admission::full) {
       side.waiting.splice(side.waiting.end(), me);
-      unsent.envelope = nullptr;
+      ours.envelope = nullptr;
+      ours.slot = nullptr;
       // Before we look for room once more: the owner that makes some finds the signal.
       nudge(target, signal::room);
       // Room that was made since the first look: nobody else might look for a long time.
@@ -199,7 +202,8 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
     }
   }
   // Not under the lock: this runs a destructor of the user's.
-  unsent.envelope = nullptr;
+  ours.envelope = nullptr;
+  ours.slot = nullptr;
   turn_away(core, context, me, verdict);
   return Enqueued::waiting;
 }

@@ -5,6 +5,7 @@
 
 #include "core.hpp"
 #include "lifecycle.hpp"
+#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -55,6 +56,7 @@ void number_unnamed(Cell& cell, Core& core) {
 /// All that equip() and what follows it would allocate: afterwards nothing can fail any more.
 void prepare(Cell& cell, const Body& body, bool has_starter) {
   if (has_starter || body.policy->start_after > Duration::zero()) (void)cell.need_extras();
+  Lifecycle::reserve_news(cell, *body.policy);
   if (!queues_behind_a_lock(body.policy->mailbox) || cell.side.load(std::memory_order_acquire) != nullptr) return;
   auto fresh = std::make_unique<SideBox>();
   SideBox* none = nullptr;
@@ -72,7 +74,7 @@ class Unplaced {
     if (body_ == nullptr) return;
     body_->ops->release(*body_, core_.memory);
     if (cell_ == nullptr) return;
-    delete std::exchange(cell_->extras, nullptr);
+    Lifecycle::free_extras(*cell_);
     core_.free_cell(*cell_);
   }
   /// A place for it, with all that it needs.
@@ -104,7 +106,6 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   cell.end_notice.run = &Lifecycle::child_notice;
   cell.end_notice.generation = parent.generation();
   if (started) cell.need_extras().start_port = std::move(started);
-  Lifecycle::reserve_news(cell);
   if (side) {
     SideBox* const box_side = cell.side.load(std::memory_order_acquire);
     const std::lock_guard lock(box_side->mutex);

@@ -363,12 +363,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
   core.wait_for_naming();
-  if (child.extras != nullptr) {
-    for (const Extras::Reserved& one : child.extras->end_blocks) {
-      if (one.block != nullptr) free_block(core, context, one.block, one.bytes);
-    }
-  }
-  delete std::exchange(child.extras, nullptr);
+  Lifecycle::free_extras(child);
   Body* const body = std::exchange(child.body, nullptr);
   body->ops->release(*body, core.memory);
   child.phase = Phase::vacant;

@@ -8,8 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "backstage/actor/actor.hpp"
-#include "exhausted/memory.hpp"
+#include "no_memory.hpp"
 
+// Under a sanitizer operator new refuses nothing.
+#ifndef BACKSTAGE_SANITIZED
 namespace backstage {
 namespace {
 
@@ -28,7 +30,7 @@ struct Lives {
 /// Takes the memory away before it answers.
 struct Store {
   void handle(Get get, Reply<int> reply) {
-    take_memory_away();
+    refuse_all(true);
     switch (get.how) {
       case How::answer: return std::move(reply)(7);
       case How::error: return std::move(reply)(Error(Errc::unavailable));
@@ -38,11 +40,11 @@ struct Store {
     }
   }
   void handle(Later) {
-    take_memory_away();
+    refuse_all(true);
     std::move(kept)(8);
   }
   std::uint32_t handle(Lives, Context& cx) {
-    take_memory_away();
+    refuse_all(true);
     if (cx.incarnation() == 1) throw std::bad_alloc();
     return cx.incarnation();
   }
@@ -58,14 +60,14 @@ struct Client {
   Client(Ref<Store> s, std::optional<Result<int>>* g) : store(s), got(g) {}
   Task<> handle(Try one) {
     Result<int> answer = co_await store.ask<Get>(one.how).within(1s);
-    give_memory_back();
+    refuse_all(false);
     *got = std::move(answer);
   }
 };
 
 struct World {
   std::optional<Result<int>> got;
-  Runtime runtime{manual_options(std::make_shared<Silent>())};
+  Runtime runtime{manual_options()};
   Ref<Store> store = runtime.spawn(child<Store>("store").backoff(0ns, 0ns));
   Ref<Client> client = runtime.spawn<Client>("client", store, &got);
   void turn() { (void)runtime.inspect(client).within(1s); }
@@ -73,7 +75,7 @@ struct World {
     client.send(Try{how});
     turn();
     turn();
-    give_memory_back();
+    refuse_all(false);
     return got.value_or(Result<int>(Error("no answer came")));
   }
 };
@@ -102,21 +104,21 @@ TEST(M5, without_memory_a_request_that_failed_is_told_and_its_actor_lives_again)
 TEST(M5, without_memory_a_thread_outside_is_answered) {
   World world;
   Result<std::uint32_t> answer = world.runtime.ask<Lives>(world.store).within(1s);
-  give_memory_back();
+  refuse_all(false);
   EXPECT_EQ(answer.error().code(), Errc::failed);
   answer = world.runtime.ask<Lives>(world.store).within(1s);
-  give_memory_back();
+  refuse_all(false);
   EXPECT_EQ(answer.value(), 2U);
 }
 TEST(M5, without_memory_an_answer_that_was_put_off_comes) {
   World world;
   world.client.send(Try{How::later});
   world.turn();
-  give_memory_back();
+  refuse_all(false);
   world.store.send(Later{});
   world.turn();
   world.turn();
-  give_memory_back();
+  refuse_all(false);
   ASSERT_TRUE(world.got.has_value());
   EXPECT_EQ(world.got->value(), 8);
 }
@@ -142,13 +144,13 @@ TEST(M5, without_memory_those_who_wait_in_the_mailbox_of_a_place_that_closes_are
 struct Fall {};
 struct Plain {
   void handle(Fall) {
-    take_memory_away();
+    refuse_all(true);
     throw std::runtime_error("short");
   }
   std::uint32_t handle(Lives, Context& cx) { return cx.incarnation(); }
 };
 TEST(L3, without_memory_plain_actors_fail_and_live_again) {
-  Runtime runtime(manual_options(std::make_shared<Silent>()));
+  Runtime runtime(manual_options());
   std::vector<Ref<Plain>> all;
   for (int i = 0; i < 4; ++i) all.push_back(runtime.spawn<Plain>(std::string(unnamed)));
   for (const Ref<Plain>& one : all) (void)runtime.ask<Lives>(one).within(1s);
@@ -156,7 +158,7 @@ TEST(L3, without_memory_plain_actors_fail_and_live_again) {
   (void)runtime.ask<Lives>(idle).within(1s);
   for (const Ref<Plain>& one : all) one.send(Fall{});
   (void)runtime.inspect(idle).within(1s);
-  give_memory_back();
+  refuse_all(false);
   // Their back-off is real time, which does not pass here: they wait for their restart.
   for (const Ref<Plain>& one : all) {
     EXPECT_EQ(runtime.inspect(one).within(1s).value().phase, "failed: waits for its restart");
@@ -165,3 +167,4 @@ TEST(L3, without_memory_plain_actors_fail_and_live_again) {
 
 }  // namespace
 }  // namespace backstage
+#endif

@@ -1,67 +1,70 @@
-#include "exhausted/memory.hpp"
+#include "memory.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
-#include <utility>
 
+namespace exhausted {
 namespace {
-thread_local bool is_out = false;  // a test's, not the framework's
-thread_local unsigned refused = 0;
 
-// NOLINTBEGIN(cppcoreguidelines-no-malloc,hicpp-no-malloc): what operator new stands on
-void* allocate(std::size_t bytes) {
-  if (is_out) {
-    ++refused;
-    throw std::bad_alloc();
+thread_local bool refuses = false;  // a test's, not the framework's
+thread_local std::uint64_t left = 0;
+thread_local bool refused = false;
+std::atomic<std::int64_t> held{0};
+
+#ifndef BACKSTAGE_SANITIZED
+bool may_allocate() noexcept {
+  if (refuses) return false;
+  if (left != 0 && --left == 0) {
+    refused = true;
+    return false;
   }
-  void* const block = std::malloc(bytes != 0 ? bytes : 1);
+  return true;
+}
+#endif
+
+}  // namespace
+
+void refuse_all(bool refuse) noexcept { refuses = refuse; }
+bool refuses_all() noexcept { return refuses; }
+void refuse_at(std::uint64_t n) noexcept {
+  left = n;
+  refused = false;
+}
+bool has_refused() noexcept { return refused; }
+std::int64_t blocks_held() noexcept { return held.load(std::memory_order_relaxed); }
+
+#ifndef BACKSTAGE_SANITIZED
+namespace {
+void* allocate(std::size_t bytes, std::size_t align) {
+  if (!may_allocate()) throw std::bad_alloc();
+  bytes = bytes != 0 ? bytes : 1;
+  void* const block = align <= 16 ? std::malloc(bytes)  // NOLINT(cppcoreguidelines-no-malloc)
+                                  : std::aligned_alloc(align, (bytes + align - 1) / align * align);
   if (block == nullptr) throw std::bad_alloc();
+  held.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
-}  // namespace
-
-// Over malloc, which the sanitizers watch: so these stand in for operator new under them, too.
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-#if !defined(__has_feature)
-#define __has_feature(x) 0
-#endif
-#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer)
-// (The thread sanitizer's own cannot be replaced, and does not mind where the memory came from.)
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-#endif
-// NOLINTEND(cppcoreguidelines-no-malloc,hicpp-no-malloc)
-
-namespace backstage::exhausted {
-namespace {
-
-class Out final : public Scarcity {
- public:
-  bool refuses() noexcept override {
-    if (is_out) ++refused;
-    return is_out;
-  }
-};
-
-}  // namespace
-
-NoMemory::NoMemory() noexcept { is_out = true; }
-NoMemory::~NoMemory() { is_out = false; }
-void take_memory_away() noexcept { is_out = true; }
-void give_memory_back() noexcept { is_out = false; }
-bool memory_is_out() noexcept { return is_out; }
-unsigned refusals() noexcept { return std::exchange(refused, 0U); }
-
-RuntimeOptions manual_options(std::shared_ptr<LogSink> sink) {
-  RuntimeOptions options;
-  options.manual = true;
-  options.log_sink = std::move(sink);
-  options.environment = real_environment();
-  options.environment->open<Scarcity>(std::make_shared<Out>());
-  return options;
+void release(void* block) noexcept {
+  if (block == nullptr) return;
+  held.fetch_sub(1, std::memory_order_relaxed);
+  std::free(block);  // NOLINT
 }
+}  // namespace
+#endif
 
-}  // namespace backstage::exhausted
+}  // namespace exhausted
+
+#ifndef BACKSTAGE_SANITIZED
+void* operator new(std::size_t bytes) { return exhausted::allocate(bytes, 16); }
+void* operator new[](std::size_t bytes) { return exhausted::allocate(bytes, 16); }
+void* operator new(std::size_t bytes, std::align_val_t align) {
+  return exhausted::allocate(bytes, static_cast<std::size_t>(align));
+}
+void operator delete(void* block) noexcept { exhausted::release(block); }
+void operator delete[](void* block) noexcept { exhausted::release(block); }
+void operator delete(void* block, std::size_t) noexcept { exhausted::release(block); }
+void operator delete[](void* block, std::size_t) noexcept { exhausted::release(block); }
+void operator delete(void* block, std::align_val_t) noexcept { exhausted::release(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { exhausted::release(block); }
+#endif

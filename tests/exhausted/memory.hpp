@@ -1,34 +1,28 @@
-// A program whose memory can be told to be out: operator new, and through the door Scarcity the pools of Runtimes.
+// Memory of a test program that can be told to fail: its operator new counts, and refuses when it is asked to. A program has
+// one such operator new, so these tests have a program of their own. Sanitizers bring an operator new of their own: under
+// them nothing is refused, and what needs it is left out.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 
-#include "backstage/actor/runtime.hpp"
-#include "backstage/exec/scarcity.hpp"
+namespace exhausted {
 
-namespace backstage::exhausted {
+#ifdef BACKSTAGE_SANITIZED
+inline constexpr bool can_refuse = false;
+#else
+inline constexpr bool can_refuse = true;
+#endif
 
-/// While one lives nothing is allocated on this thread: whoever tries meets std::bad_alloc.
-class NoMemory {
- public:
-  NoMemory() noexcept;
-  ~NoMemory();
-  NoMemory(const NoMemory&) = delete;
-  NoMemory& operator=(const NoMemory&) = delete;
-};
-/// The same by hand.
-void take_memory_away() noexcept;
-void give_memory_back() noexcept;
-[[nodiscard]] bool memory_is_out() noexcept;
-/// How often somebody has asked for memory while there was none.
-[[nodiscard]] unsigned refusals() noexcept;
+/// From now on every allocation of this thread fails, until told otherwise.
+void refuse_all(bool refuse) noexcept;
+[[nodiscard]] bool refuses_all() noexcept;
 
-/// A runtime without threads whose pool has no memory when there is none.
-[[nodiscard]] RuntimeOptions manual_options(std::shared_ptr<LogSink> sink);
+/// The n-th allocation of this thread from now on fails (from 1), once; 0: none.
+void refuse_at(std::uint64_t n) noexcept;
+/// Whether it has.
+[[nodiscard]] bool has_refused() noexcept;
 
-/// Writes nothing.
-struct Silent final : LogSink {
-  void write(const LogRecord&) noexcept override {}
-};
+/// Blocks that all threads hold.
+[[nodiscard]] std::int64_t blocks_held() noexcept;
 
-}  // namespace backstage::exhausted
+}  // namespace exhausted

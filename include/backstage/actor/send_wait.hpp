@@ -18,8 +18,8 @@ enum class Enqueued : std::uint8_t { sent, waiting };
 /// The asker of a forwarded request waits for `target` from now on: a circle of waiting actors may run through it.
 void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generation);
 /// Sends `envelope` if there is room, else keeps it until there is. The completion (a ReplyNode<void>) goes to the
-/// awaiter `number` of `sender`, in the frame `slot`, which is the mailbox's while the sender waits. Counts the message as
-/// sent when it enters the mailbox.
+/// awaiter `number` of `sender`, in the frame `slot`. Counts the message as sent when it enters the mailbox. Both are handed
+/// over, also when this throws (std::bad_alloc).
 Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number, void* slot);
 /// Takes a waiting envelope back. False: it has been sent (or answered) meanwhile.
 bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept;
@@ -68,13 +68,18 @@ class SendWaitAwait final : public ResultAwaiter<void> {
     Root* const root = static_cast<Root*>(this_turn->root);
     const Instant deadline =
         std::min(this_turn->worker->fresh_now() + within_, root != nullptr ? root->deadline : Instant::never());
-    auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
-                                                std::move(message_));
+    enlist(cell, handle, deadline);
     // To be told that there is room needs no memory then.
     void* const slot = allocate_frame(sizeof(ReplyNode<void>));
-    enlist(cell, handle, deadline);
-    if (send_or_wait(*target_, block->head, cell, number_, slot) == Enqueued::sent) {
+    PlainEnvelope<M>* block = nullptr;
+    try {
+      block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
+                                      std::move(message_));
+    } catch (...) {
       deallocate_frame(slot);
+      throw;
+    }
+    if (send_or_wait(*target_, block->head, cell, number_, slot) == Enqueued::sent) {
       delist();
       result_.emplace();
       return false;

@@ -64,10 +64,10 @@ class StartAwait final : public ResultAwaiter<void> {
     Cell& me = *current_cell();
     const Instant deadline = this_turn->worker->fresh_now() + within_;
     name_ = spec_.name();
-    Body& body = std::move(spec_).build(pool_of(me));
     enlist(me, handle, deadline);
     ReplyPort port(&me, me.generation(), number_, deadline);
     port.slot = allocate_frame(sizeof(ReplyNode<void>));
+    Body& body = std::move(spec_).build(pool_of(me));
     Cell& started = start_child(me, body, std::move(port));
     started_ = RefAccess::make<A>(&started, started.place_generation);
   }
