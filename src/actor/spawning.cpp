@@ -167,7 +167,7 @@ void set_off(Cell& cell, Core& core) {
   const bool at_once = cell.policy().start_after <= Duration::zero();
   // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
   cell.signals.exchange(at_once ? signal::alive | signal::start : signal::alive, std::memory_order_seq_cst);
-  if (cell.mailbox.wake()) core.scheduler->schedule_newborn(cell);
+  if (cell.mailbox.wake()) core.scheduler->schedule(cell);
   if (!at_once) Lifecycle::first_start(cell);
 }
 

@@ -19,8 +19,6 @@ namespace {
 
 constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
 constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
-constexpr std::uint32_t newborns_at_once = 128;
-constexpr Duration patience_of_newborns = std::chrono::milliseconds(5);  // how long the newest go before the oldest
 constexpr Duration slow_stride = std::chrono::microseconds(50);
 
 }  // namespace
@@ -47,8 +45,7 @@ Instant Worker::fresh_now() noexcept {
 
 void Worker::push(Runnable* work) noexcept {
   gate_.enter();
-  Runnable* const displaced = std::exchange(slot_, work);
-  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+  Runnable* const displaced = slot_.exchange(work);
   gate_.leave();
   if (displaced != nullptr) push_back(displaced);
   // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
@@ -75,69 +72,22 @@ void Worker::overflow() noexcept {
   scheduler_.parking_.notify_one();
 }
 
-void Worker::push_newborn(Runnable* work) noexcept {
-  gate_.enter();
-  const bool full = newborns_.full();
-  gate_.leave();
-  if (full) let_grow_up(newborns_at_once);
-  gate_.enter();
-  if (newborns_.size() == 0) oldest_since_ = now_;
-  newborns_.push(work);
-  const std::uint32_t many = newborns_.size();
-  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
-  gate_.leave();
-  // One message that makes many actors does not come to look at the clock.
-  if (many % 32 == 0) {
-    fresh_now();
-    share_if_late();
-  }
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    scheduler_.parking_.notify_one();
-}
-
-/// The oldest newborns go where the others of this worker wait, and where thieves look.
-void Worker::let_grow_up(std::uint32_t most) noexcept {
-  std::array<Runnable*, newborns_at_once> oldest{};
-  gate_.enter();
-  const std::uint32_t count = std::min({newborns_.size() / 2, most, newborns_at_once});
-  for (std::uint32_t i = 0; i < count; ++i) oldest[i] = newborns_.pop_oldest();
-  own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
-  gate_.leave();
-  oldest_since_ = now_;
-  for (std::uint32_t i = 0; i < count; ++i) push_back(oldest[i]);
-}
-
 Runnable* Worker::next() noexcept {
   // What comes from outside and what is local take turns, so that neither starves the other.
   if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
-  const bool others_wait = queue_.size_hint() != 0;
-  // relaxed: only a visitor changes it beside this thread, and it only takes.
-  if (own_.load(std::memory_order_relaxed) != 0) {
+  if (!slot_.empty()) {
     gate_.enter();
-    Runnable* work = std::exchange(slot_, nullptr);
-    const bool hot = work != nullptr;
-    // Those who never ran and those who wait take turns, too.
-    if (!hot && (!others_wait || (++young_ & 1U) != 0)) work = newborns_.pop_newest();
-    own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
+    Runnable* const hot = slot_.exchange(nullptr);  // null: a visitor was quicker
     gate_.leave();
-    if (hot && ++streak_ > longest_streak) {
-      push_back(work);
-      work = nullptr;
+    if (hot != nullptr) {
+      if (++streak_ <= longest_streak) return hot;
+      push_back(hot);
     }
-    if (!hot || work == nullptr) streak_ = 0;
-    if (work != nullptr) return work;
   }
   streak_ = 0;
   if (Runnable* const work = queue_.pop()) return work;
-  if (own_.load(std::memory_order_relaxed) != 0) {
-    gate_.enter();
-    Runnable* const work = newborns_.pop_newest();
-    own_.store(count_own(), std::memory_order_relaxed);  // relaxed: a hint
-    gate_.leave();
-    if (work != nullptr) return work;
-  }
   return scheduler_.inject_.pop();
 }
 
@@ -183,14 +133,6 @@ void Worker::read_clock() noexcept {
 }
 
 void Worker::share_if_late() noexcept {
-  if (own_.load(std::memory_order_relaxed) > 1) {
-    const Duration waited = now_ - oldest_since_;
-    const bool shares = waited >= scheduler_.options_.share_after && scheduler_.parking_.has_waiters();
-    if (shares || waited >= patience_of_newborns) {
-      let_grow_up(newborns_at_once);
-      if (shares) scheduler_.parking_.notify_one();
-    }
-  }
   const std::uint32_t waiting = queue_.size_hint();
   if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
     marked_ = false;
@@ -347,15 +289,6 @@ void Scheduler::schedule(Runnable& work) noexcept {
   parking_.notify_one();
 }
 
-void Scheduler::schedule_newborn(Runnable& work) noexcept {
-  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
-  if (worker != nullptr && &worker->scheduler_ == this && scheduling_ == nullptr) {
-    worker->push_newborn(&work);
-    return;
-  }
-  schedule(work);
-}
-
 void Scheduler::schedule_last(Runnable& work) noexcept {
   Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
   if (worker != nullptr && &worker->scheduler_ == this) {
@@ -393,15 +326,10 @@ void Scheduler::work(Worker& worker) noexcept {
 /// A spare worker that is needed no more: what it holds goes to where every worker looks. Its timers stay in its shard,
 /// which everybody looks at anyway.
 void Scheduler::leave_to_others(Worker& worker) noexcept {
-  for (;;) {
-    worker.gate_.enter();
-    Runnable* work = std::exchange(worker.slot_, nullptr);
-    if (work == nullptr) work = worker.newborns_.pop_oldest();
-    worker.own_.store(worker.count_own(), std::memory_order_relaxed);
-    worker.gate_.leave();
-    if (work == nullptr) break;
-    inject_.push(work);
-  }
+  worker.gate_.enter();
+  Runnable* const own = worker.slot_.exchange(nullptr);
+  worker.gate_.leave();
+  if (own != nullptr) inject_.push(own);
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
   worker.busy_.store(false, std::memory_order_seq_cst);
   parking_.notify_one();
@@ -427,12 +355,10 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
   return nullptr;
 }
 
-/// What a stuck worker keeps for itself: its next-in-line, then the oldest that never ran.
+/// What a stuck worker would run next.
 Runnable* Scheduler::visit(Worker& stuck) noexcept {
-  if (stuck.own_.load(std::memory_order_relaxed) == 0 || !stuck.gate_.visit()) return nullptr;
-  Runnable* work = std::exchange(stuck.slot_, nullptr);
-  if (work == nullptr) work = stuck.newborns_.pop_oldest();
-  stuck.own_.store(stuck.count_own(), std::memory_order_relaxed);
+  if (stuck.slot_.empty() || !stuck.gate_.visit()) return nullptr;
+  Runnable* const work = stuck.slot_.exchange(nullptr);
   stuck.gate_.depart();
   return work;
 }
@@ -442,7 +368,7 @@ bool Scheduler::has_visible_work() const noexcept {
   const auto all = known();
   return std::any_of(all.begin(), all.end(), [](const auto& worker) {
     return !worker->queue_.empty() ||
-           (worker->stuck_.load(std::memory_order_relaxed) && worker->own_.load(std::memory_order_relaxed) != 0);
+           (worker->stuck_.load(std::memory_order_relaxed) && !worker->slot_.empty());
   });
 }
 

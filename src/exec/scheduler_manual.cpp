@@ -2,7 +2,6 @@
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace backstage {
 inline namespace v0 {
@@ -31,7 +30,7 @@ std::size_t Scheduler::run_chosen(std::size_t most) {
   for (; turns < most; ++turns) {
     // In the order scheduled: the slot holds the newest, what it displaced went to the queue.
     while (Runnable* const work = worker.queue_.pop()) ready_.push_back(work);
-    if (Runnable* const work = std::exchange(worker.slot_, nullptr)) ready_.push_back(work);
+    if (Runnable* const work = worker.slot_.exchange(nullptr)) ready_.push_back(work);
     while (Runnable* const work = inject_.pop()) ready_.push_back(work);
     if (ready_.empty()) break;
     const auto at = static_cast<std::ptrdiff_t>(scheduling_->choose(ready_) % ready_.size());

@@ -37,7 +37,7 @@ bool Scheduler::looks_idle() const noexcept {
   const auto all = known();
   return inject_.empty() && std::none_of(all.begin(), all.end(), [](const auto& worker) {
            return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
-                  worker->own_.load(std::memory_order_seq_cst) != 0;
+                  !worker->slot_.empty(std::memory_order_seq_cst);
          });
 }
 
@@ -72,7 +72,7 @@ void Scheduler::watch() {
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
-      help = help || !worker.queue_.empty() || worker.own_.load(std::memory_order_relaxed) != 0;
+      help = help || !worker.queue_.empty() || !worker.slot_.empty();
     }
     help = help || !inject_.empty() || earliest(false) + watch_period < present;
     if (help && parking_.notify_one()) help = false;

@@ -164,6 +164,31 @@ class Blocker {
   std::latch* leave_;
 };
 
+/// The same, with a deadline that passes first.
+class Impatient {
+ public:
+  explicit Impatient(std::latch* leave) : leave_(leave) {}
+  Task<Result<>> handle(Block, Context& cx) {
+    auto work = [leave = leave_] { leave->wait(); };
+    co_return co_await cx.blocking(moved(work)).within(1ms);
+  }
+
+ private:
+  std::latch* leave_;
+};
+
+TEST_P(OutsideOnThreads, work_on_the_blocking_pool_that_does_not_end_in_time_goes_on_without_its_actor) {
+  std::latch leave(1);
+  Runtime runtime(quiet(GetParam()));
+  const auto actor = runtime.spawn<Impatient>("impatient", &leave);
+  const Result<> late = runtime.ask<Block>(actor).within(long_enough);
+  ASSERT_FALSE(late.has_value());
+  EXPECT_EQ(late.error().code(), Errc::timeout);
+  EXPECT_TRUE(late.error().may_have_run());
+  leave.count_down();
+  expect_rest(runtime);
+}
+
 TEST_P(OutsideOnThreads, the_blocking_pool_is_bounded_and_says_full) {
   std::latch begun(2);
   std::latch leave(1);

@@ -31,7 +31,6 @@
 #include "backstage/exec/detail/event_count.hpp"
 #include "backstage/exec/detail/hog_watch.hpp"
 #include "backstage/exec/detail/inject_queue.hpp"
-#include "backstage/exec/detail/newborns.hpp"
 #include "backstage/exec/detail/owner_gate.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
 #include "backstage/exec/detail/timekeeping.hpp"
@@ -126,11 +125,8 @@ class alignas(kApart) Worker {
 
   void push(Runnable* work) noexcept;
   void push_back(Runnable* work) noexcept;
-  void push_newborn(Runnable* work) noexcept;
   Runnable* next() noexcept;
-  void let_grow_up(std::uint32_t most) noexcept;
   void overflow() noexcept;
-  [[nodiscard]] std::uint32_t count_own() const noexcept { return newborns_.size() + (slot_ != nullptr ? 1 : 0); }
   void run(Runnable* work) noexcept;
   void read_clock() noexcept;
   void share_if_late() noexcept;
@@ -139,15 +135,10 @@ class alignas(kApart) Worker {
   const unsigned id_;
   Turn turn_;
   RunQueue<Runnable> queue_;
-  // The owner's next, and what has not run yet: its own, but for visitors while it is `stuck_`.
   OwnerGate<> gate_;
-  Runnable* slot_ = nullptr;
-  Newborns<Runnable> newborns_;
-  std::atomic<std::uint32_t> own_{0};  // how many are in the two: a hint for others
-  Instant oldest_since_{};             // since when the oldest newborn is the oldest
+  Slot<Runnable> slot_;  // behind the gate: the owner's next, which visitors take only while it is `stuck_`
   unsigned streak_ = 0;
   unsigned alternate_ = 0;
-  unsigned young_ = 0;
   unsigned messages_ = 0;
   unsigned most_messages_;  // of a turn
   Runnable* running_ = nullptr;
@@ -216,8 +207,6 @@ class Scheduler {
 
   /// Any thread: runs it soon, on this worker if the caller is one.
   void schedule(Runnable& work) noexcept;
-  /// The same for what has never run: on a worker the newest of them goes first.
-  void schedule_newborn(Runnable& work) noexcept;
   /// From a turn: behind everything that waits on this worker.
   void schedule_last(Runnable& work) noexcept;
 

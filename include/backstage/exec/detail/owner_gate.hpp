@@ -1,8 +1,8 @@
 // Mutual exclusion between an owner who comes all the time and visitors who come once in a blue moon: the owner pays two
 // plain stores and a load, a visitor pays a system call.
 //
-// A worker keeps its next-in-line and its newborn actors where only it looks. They are somebody else's business only when
-// the worker is stuck in a message.
+// A worker keeps its next-in-line where only it looks. It is somebody else's business only when the worker is stuck in a
+// message.
 //
 // Promises
 //   (1) Between enter() and leave() of the owner no visitor is between a successful visit() and its depart(), and what
@@ -37,8 +37,8 @@ class OwnerGate {
   void enter() noexcept {
     for (;;) {
       Atomics::announce(inside_, 1, cheap_);
-      // acquire: pairs with the release in depart(): what a visitor did is seen.
-      if (visitor_.load(std::memory_order_acquire) == 0) [[likely]]
+      // seq_cst: the other half of Dekker's pattern (on x86 a plain load); its acquire part pairs with the release in depart().
+      if (visitor_.load(std::memory_order_seq_cst) == 0) [[likely]]
         return;
       leave();
       while (visitor_.load(std::memory_order_acquire) != 0) Atomics::pause();
@@ -66,6 +66,25 @@ class OwnerGate {
   typename Atomics::template Atomic<std::uint32_t> inside_{0};   // the owner writes
   typename Atomics::template Atomic<std::uint32_t> visitor_{0};  // visitors write
   const bool cheap_ = Atomics::can_expedite();
+};
+
+/// What stands behind a gate: a pointer that is changed inside only, and that anybody may look at without going in.
+template <class T, class Atomics = StdAtomics>
+class Slot {
+ public:
+  /// Inside the gate.
+  T* exchange(T* next) noexcept {
+    // relaxed, here and below: the gate orders it; for whoever looks from without it is a hint.
+    T* const before = held_.load(std::memory_order_relaxed);
+    held_.store(next, std::memory_order_relaxed);
+    return before;
+  }
+  [[nodiscard]] bool empty(std::memory_order order = std::memory_order_relaxed) const noexcept {
+    return held_.load(order) == nullptr;
+  }
+
+ private:
+  typename Atomics::template Atomic<T*> held_{nullptr};
 };
 
 }  // namespace detail
