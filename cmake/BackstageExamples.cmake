@@ -12,7 +12,7 @@ foreach(source IN LISTS examples)
     add_test(NAME example.${name}
              COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/same_output.py"
                      "${PROJECT_SOURCE_DIR}/examples/${name}.expected" $<TARGET_FILE:example_${name}>)
-    set_tests_properties(example.${name} PROPERTIES LABELS examples TIMEOUT 60)
+    set_tests_properties(example.${name} PROPERTIES LABELS examples TIMEOUT 300)
     if(name MATCHES "stuck")
       # What a thread that is not given back may touch is leaked on purpose (L4): not searched for leaks, only for the rest.
       set_tests_properties(example.${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
