@@ -12,6 +12,12 @@
 #include "backstage/actor/service.hpp"
 #include "threads/support.hpp"
 
+#if defined(__has_feature)
+#define BACKSTAGE_TEST_TSAN __has_feature(thread_sanitizer)
+#else
+#define BACKSTAGE_TEST_TSAN 0
+#endif
+
 namespace backstage::threads_test {
 namespace {
 
@@ -107,7 +113,7 @@ TEST(HogOnThreads, F3_the_service_tree_shows_who_is_stuck_and_in_what) {
   const auto blocker = runtime.spawn<Blocker>("blocker", &free);
   blocker.send(Poke{});
   (void)diary.wait_for(1);
-  const ServiceTree tree = runtime.service_tree(1ms);
+  const ServiceTree tree = runtime.service_tree(500ms);
   ASSERT_EQ(tree.root.children.size(), 1U);
   const Service& service = tree.root.children.front();
   EXPECT_TRUE(service.stuck);
@@ -326,7 +332,10 @@ TEST(HogOnThreads, A16_L4_a_blocked_child_at_shutdown_is_named_with_its_stack_wi
   ASSERT_EQ(runtime->stuck().size(), 1U);
   EXPECT_EQ(runtime->stuck().front().path, "/stubborn");
   EXPECT_TRUE(runtime->stuck().front().message.ends_with("Poke"));
+#if !BACKSTAGE_TEST_TSAN
+  // (The thread sanitizer holds signals back until the thread calls something that it knows: here it never does.)
   EXPECT_FALSE(runtime->stuck().front().stack.empty());
+#endif
   std::cout << "given up after " << to_string(took) << " of 200 ms and a grace of 1 s\n";
   // Its thread goes on, on what was leaked for it.
   never.count_down();
