@@ -367,8 +367,7 @@ bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty()) return true;
   const auto all = known();
   return std::any_of(all.begin(), all.end(), [](const auto& worker) {
-    return !worker->queue_.empty() ||
-           (worker->stuck_.load(std::memory_order_relaxed) && !worker->slot_.empty());
+    return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) && !worker->slot_.empty());
   });
 }
 
