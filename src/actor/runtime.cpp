@@ -93,10 +93,11 @@ void name_the_late(const Service& service, const std::string& above, std::size_t
   for (const Service& child : service.children) name_the_late(child, path, told, text);
 }
 
-/// Whether no blocking work is under way any more. The pool tells nobody when a job ends, so this looks once in a
+/// Whether no blocking work is under way any more; what was not begun is dropped: whoever wanted it has ended. The pool tells nobody when a job ends, so this looks once in a
 /// while; nearly always the first look is the last.
 bool blocking_work_ends(const Core& core, Instant deadline) {
   const Clock& clock = core.environment->clock();
+  core.blocking->drop_queued();
   while (core.blocking->running() != 0) {
     if (clock.now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

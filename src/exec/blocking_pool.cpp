@@ -21,14 +21,12 @@ void run(MoveFunction<void()>& job) noexcept {
 }  // namespace
 
 BlockingPool::~BlockingPool() {
-  std::deque<MoveFunction<void()>> dropped;
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    dropped.swap(jobs_);
     arrived_.notify_all();
   }
-  dropped.clear();
+  drop_queued();
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -89,6 +87,16 @@ bool BlockingPool::run_one(std::size_t index) {
 std::size_t BlockingPool::running() const {
   const std::lock_guard lock(mutex_);
   return running_;
+}
+
+void BlockingPool::drop_queued() noexcept {
+  for (;;) {
+    MoveFunction<void()> job;  // destroyed without the lock: what it holds may answer somebody
+    const std::lock_guard lock(mutex_);
+    if (jobs_.empty()) return;
+    job = std::move(jobs_.front());
+    jobs_.pop_front();
+  }
 }
 
 void BlockingPool::abandon() noexcept {

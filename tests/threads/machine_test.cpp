@@ -348,6 +348,8 @@ TEST(MachineOnThreads, C12_without_descriptors_accept_waits_peers_live_and_nobod
   ASSERT_TRUE(early.connect_to(server.listener().local_port()));
   server.accepted.wait_for(1);
   const Client late;  // has its descriptor already
+  const Clock& clock = environment->clock();
+  (void)clock.now();  // UBSan takes a descriptor at the first call of a virtual function of each class
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   rlimit low = before;
@@ -357,10 +359,10 @@ TEST(MachineOnThreads, C12_without_descriptors_accept_waits_peers_live_and_nobod
   for (int copy = 0; (copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0;) taken.push_back(copy);
   ASSERT_EQ(errno, EMFILE);
 
-  const Instant began = environment->clock().now();
+  const Instant began = clock.now();
   ASSERT_TRUE(late.connect_to(server.listener().local_port())) << "the system takes it into the backlog";
   while (server.listener().accept_failures() < 3) EXPECT_TRUE(early.echoes());
-  EXPECT_GE(environment->clock().now() - began, 200ms) << "it waits between two tries, and does not spin";
+  EXPECT_GE(clock.now() - began, 200ms) << "it waits between two tries, and does not spin";
   EXPECT_TRUE(early.echoes());
 
   for (const int copy : taken) close(copy);

@@ -32,6 +32,8 @@ class BlockingPool {
   [[nodiscard]] std::size_t queued() const;
   bool run_one(std::size_t index);
   [[nodiscard]] std::size_t running() const;
+  /// Destroys what is queued and not begun, on this thread.
+  void drop_queued() noexcept;
   /// Takes no more jobs and forgets the threads (they may be stuck; the pool is then leaked).
   void abandon() noexcept;
 
