@@ -68,9 +68,8 @@ StackSignal::StackSignal(int signal) : signal_(signal) {
   action.sa_sigaction = &handle;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  if (sigaction(signal, &action, &before_) != 0) {
-    throw Need::fail(Error(Errc::unavailable, "signal " + std::to_string(signal) + ": " + std::strerror(errno)));
-  }
+  // Refused for signals only that are none, or that nobody may have (SIGKILL): none of those came this far.
+  sigaction(signal, &action, &before_);
   // The first walk of all may have to load what it needs: not in the handler.
   std::array<const void*, 4> frames{};
   Walk walk{frames.data(), frames.size(), 0};

@@ -44,10 +44,6 @@ struct Client::Exchange : std::enable_shared_from_this<Client::Exchange> {
       const auto fed = alive->parser->feed(*result);
       if (!fed) return alive->finish(fed.error());
       if (alive->parser->complete()) return alive->finish(std::move(alive->parser->response()));
-      if (result->empty()) {
-        return alive->finish(
-            Error(Errc::unavailable, "the server closed the connection before its answer was complete"));
-      }
       alive->read();
     });
   }

@@ -273,6 +273,9 @@ Result<> ResponseParser::feed(std::string_view bytes) {
   if (bytes.empty()) {
     if (!state_->beast->got_some()) return Error(Errc::unavailable, "the server closed the connection unasked");
     state_->beast->put_eof(code);
+    if (code == beast::http::error::partial_message) {
+      return Error(Errc::unavailable, "the server closed the connection before its answer was complete");
+    }
   } else {
     const bool had_pending = !state_->pending.empty();
     state_->pending.append(bytes);

@@ -50,11 +50,20 @@ Signals::Signals() {
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, &pipe_before_);
   descriptor_ = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (descriptor_ < 0) fail("signalfd");
+  if (descriptor_ < 0) {
+    const int why = errno;
+    give_back();
+    errno = why;
+    fail("signalfd");
+  }
 }
 
 Signals::~Signals() {
   close(descriptor_);
+  give_back();
+}
+
+void Signals::give_back() noexcept {
   sigaction(SIGPIPE, &pipe_before_, nullptr);
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

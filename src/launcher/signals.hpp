@@ -39,6 +39,8 @@ class Signals {
   [[nodiscard]] std::optional<int> wait(Bell& bell, std::optional<Duration> most = std::nullopt);
 
  private:
+  void give_back() noexcept;
+
   int descriptor_ = -1;
   sigset_t before_{};
   struct sigaction pipe_before_{};

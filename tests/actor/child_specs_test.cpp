@@ -40,6 +40,24 @@ TEST(L2, once_cannot_be_restarted) {
   }
 }
 
+TEST(L3, an_end_is_told_within_one_runtime_and_a_target_elsewhere_is_refused) {
+  struct Mourner {
+    void handle(const Eol<Owner>&) {}
+  };
+  sim::TestRuntime world;
+  sim::TestRuntime other;
+  const auto elsewhere = other.spawn<Mourner>("mourner");
+  try {
+    world.spawn(once<Owner>("owner", std::make_unique<int>(7)).on_end(elsewhere));
+    FAIL() << "accepted";
+  } catch (const Need& need) {
+    EXPECT_EQ(need.error().describe(),
+              "invalid: the spec of 'owner': on_end, report_to: the target is an actor of another Runtime");
+  }
+  world.run();
+  EXPECT_EQ(world.runtime().actors(), 1U);
+}
+
 TEST(L2, made_by_builds_each_incarnation_in_place) {
   sim::TestRuntime world;
   int made = 0;

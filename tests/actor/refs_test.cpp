@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <coroutine>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -103,6 +105,86 @@ TEST(M5, a_ref_may_outlive_its_runtime) {
   EXPECT_EQ(other.ask<Try>(other.spawn<Heir>("heir", survivor)).value(), 3);
   EXPECT_EQ(other.runtime().counts().count(Undelivered::gone), 1U);
   other.runtime().stop(survivor);
+}
+
+TEST(M5, a_request_that_was_built_before_the_runtime_ended_is_answered_with_that) {
+  sim::TestRuntime other;
+  auto world = std::make_unique<sim::TestRuntime>();
+  const auto account = world->spawn<Account>("account");
+  world->run();
+  auto request = other.runtime().ask<Balance>(account);
+  world.reset();
+  const auto answer = std::move(request).within(1h);
+  ASSERT_FALSE(answer);
+  EXPECT_TRUE(answer.error().is(Errc::gone));
+  EXPECT_FALSE(answer.error().may_have_run());
+  EXPECT_NE(answer.error().text().find("Account is over"), std::string::npos) << answer.error().text();
+}
+
+// ------------------------------------------------------------------------------------------ on the wrong side
+
+/// A coroutine that no actor drives: goes on until something does not end at once, and then for good.
+struct Nobodys {
+  struct promise_type {
+    Nobodys get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() { throw; }
+  };
+};
+
+TEST(M7, an_ask_that_is_awaited_outside_an_actor_says_at_once_how_to_ask_from_there) {
+  sim::TestRuntime world;
+  const auto account = world.spawn<Account>("account");
+  std::optional<Result<std::int64_t>> answer;
+  const auto awaits = [](Ref<Account> to, auto* out) -> Nobodys {
+    out->emplace(co_await to.ask<Balance>().within(1h));
+  };
+  awaits(account, &answer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().describe(),
+            "invalid: co_await of an ask outside an actor: use runtime.ask(...).within(...)");
+  world.run();
+  EXPECT_EQ(world.runtime().counts().in_flight(), 0U);
+}
+
+TEST(M4, a_send_wait_that_is_awaited_outside_an_actor_says_so_at_once_and_sends_nothing) {
+  sim::TestRuntime world;
+  const auto account = world.spawn<Account>("account");
+  std::optional<Result<>> sent;
+  const auto awaits = [](Ref<Account> to, auto* out) -> Nobodys {
+    out->emplace(co_await to.send_wait(Deposit{5}).within(1h));
+  };
+  awaits(account, &sent);
+  ASSERT_TRUE(sent.has_value());
+  EXPECT_EQ(sent->error().describe(), "invalid: co_await of send_wait outside an actor");
+  EXPECT_EQ(world.ask<Balance>(account).value(), 0);
+}
+
+TEST(M7, what_would_block_its_thread_is_refused_inside_an_actor_and_names_what_to_use_there) {
+  struct Block {};
+  struct Blocker {
+    Blocker(Runtime* r, Ref<Account> a) : runtime(r), account(a) {}
+    std::vector<std::string> handle(Block) {
+      std::vector<std::string> said;
+      said.push_back(runtime->ask<Balance>(account).within(1h).error().describe());
+      const OutsideMonitor monitor = runtime->monitor(account);
+      said.push_back(monitor.within(1h).error().describe());
+      return said;
+    }
+    Runtime* runtime;
+    Ref<Account> account;
+  };
+  sim::TestRuntime world;
+  const auto account = world.spawn<Account>("account");
+  const auto blocker = world.spawn<Blocker>("blocker", &world.runtime(), account);
+  const Instant before = world.now();
+  EXPECT_EQ(world.ask<Block>(blocker).value(),
+            (std::vector<std::string>{
+                "invalid: runtime.ask blocks its thread: inside an actor use co_await ref.ask<...>().within(...)",
+                "invalid: a monitor from outside blocks its thread: inside an actor use cx.monitor(ref, self)"}));
+  EXPECT_EQ(world.now(), before);
 }
 
 // Two actors that hold each other's Ref: neither is whole where the other one is defined.

@@ -66,6 +66,17 @@ TEST(AppsByName, L7_a_name_that_is_not_there_is_named_with_those_that_are) {
   }
 }
 
+TEST(AppsByName, L7_an_app_that_is_asked_for_as_another_type_is_refused_with_both_types) {
+  sim::TestRuntime world;
+  Diary diary(world);
+  Program program(world, three(diary));
+  ASSERT_TRUE(program.ready().has_value());
+  std::optional<Result<Ref<Pauser>>> found;
+  program.inside([&](Context& cx) { found.emplace(cx.app<Pauser>("store")); });
+  ASSERT_TRUE(found && !found->has_value());
+  EXPECT_EQ(found->error().describe(), "invalid: the app 'store' is a appsworld::Part, not a appsworld::Pauser");
+}
+
 TEST(AppsByName, L7_a_stopped_app_is_not_restarted_but_started) {
   sim::TestRuntime world;
   Diary diary(world);

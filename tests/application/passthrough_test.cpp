@@ -55,6 +55,16 @@ TEST_F(Passing, L7_fields_are_read_by_their_types) {
   EXPECT_EQ(diary.take(), (Lines{"0 sea x-3", "0 sky x2!"}));
 }
 
+TEST_F(Passing, L7_what_is_no_json_and_what_has_not_the_form_of_a_message_is_refused_with_its_text) {
+  const std::string no_json = refusal("{hello");
+  EXPECT_TRUE(no_json.starts_with("passthrough: {hello is no JSON: ")) << no_json;
+  for (const std::string text :
+       {"7", "[]", R"({})", R"({"a":"x","b":"y"})", R"({"a":7})", R"({"a":{"x":{},"y":{}}})"}) {
+    EXPECT_EQ(refusal(text),
+              "passthrough: " + text + R"( is neither {"app":"message"} nor {"app":{"message":{"field":value}}})");
+  }
+}
+
 TEST_F(Passing, L7_what_does_not_fit_is_named_with_its_place_and_what_there_is) {
   EXPECT_EQ(refusal(R"({"hello":"shutdown"})"), "no app 'hello': the apps of 'demo' are [hello_world, store]");
   EXPECT_EQ(refusal(R"({"hello_world":"shut"})"),

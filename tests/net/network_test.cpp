@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "backstage/net/memory.hpp"
 #include "manual_clock.hpp"
@@ -213,6 +215,70 @@ TEST(AsioNetwork, waits_instead_of_spinning_when_no_descriptor_is_left_and_accep
   accepted.wait(false, std::memory_order_acquire);
   close(client);
   net::run_on(*network, [&] { listener->reset(); });
+}
+
+TEST(AsioNetwork, a_connection_that_nobody_takes_ends_at_its_deadline) {
+  // A listener whose queue is full: the system drops what asks to come in, without a word.
+  const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(listening, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  ASSERT_EQ(listen(listening, 0), 0);
+  socklen_t length = sizeof at;
+  ASSERT_EQ(getsockname(listening, reinterpret_cast<sockaddr*>(&at), &length), 0);
+  std::vector<int> queued;
+  for (bool waits = false; !waits && queued.size() < 100;) {
+    const int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    queued.push_back(one);
+    const bool connected = connect(one, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+    pollfd writable{one, POLLOUT, 0};
+    waits = !connected && poll(&writable, 1, 0) == 0;
+  }
+  ASSERT_LT(queued.size(), 100U) << "the queue of a listener that asks for none does not fill";
+
+  const auto environment = backstage::real_environment();
+  const auto network = net::asio_network(environment->clock());
+  std::optional<backstage::Error> error;
+  std::atomic<bool> done{false};
+  network->connect({"127.0.0.1", ntohs(at.sin_port)}, environment->clock().now() + 1ms,
+                   [&](const Result<std::unique_ptr<net::Stream>>& stream) {
+                     if (!stream) error = stream.error();
+                     // release: publishes `error`.
+                     done.store(true, std::memory_order_release);
+                     done.notify_all();
+                   });
+  done.wait(false, std::memory_order_acquire);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->describe(),
+            "timeout: no connection to 127.0.0.1:" + std::to_string(ntohs(at.sin_port)) + " before the deadline");
+  for (const int one : queued) close(one);
+  close(listening);
+}
+
+TEST(MemoryNetwork, W1_gives_each_listener_a_port_of_its_own_and_says_when_none_is_left) {
+  ManualClock clock;
+  const auto network = net::memory_network(clock);
+  std::vector<std::unique_ptr<net::Listener>> listeners;
+  const auto open = [&](std::uint16_t port) {
+    return network->listen({"127.0.0.1", port}, [](const std::unique_ptr<net::Stream>&) {});
+  };
+  for (int i = 0; i < 3; ++i) {
+    auto listener = open(0);
+    ASSERT_TRUE(listener);
+    EXPECT_EQ((*listener)->local_port(), 49'152 + i);
+    listeners.push_back(std::move(*listener));
+  }
+  for (int port = 49'155; port <= 65'535; ++port) {
+    listeners.push_back(std::move(open(static_cast<std::uint16_t>(port)).value()));
+  }
+  const auto none = open(0);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().describe(), "unavailable: no port is free in this memory network");
+  listeners[1'000].reset();
+  const auto again = open(0);
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->local_port(), 50'152);
 }
 
 TEST(MemoryNetwork, W1_delivers_nothing_by_itself_and_timers_only_as_its_clock_says) {

@@ -34,10 +34,20 @@ bool is_new(std::uint64_t hash) noexcept {
   return true;
 }
 
+/// Where to write; less than 0: nowhere.
+int record_file() noexcept {
+  static const int descriptor = [] {
+    const char* const file = std::getenv("BACKSTAGE_ERRORS_RAISED");
+    return file == nullptr ? -1 : open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  }();
+  return descriptor;
+}
+/// Before any test: some leave the process no descriptor, or no right to the file, and so do their child processes.
+[[maybe_unused]] const int opened = record_file();
+
 /// Allocates nothing: some tests count what is allocated, or refuse it.
 void record(Errc code, std::string_view text) noexcept {
-  static const char* const file = std::getenv("BACKSTAGE_ERRORS_RAISED");
-  if (file == nullptr) return;
+  if (record_file() < 0) return;
   std::array<char, 700> line;
   std::size_t length = 0;
   const auto put = [&](std::string_view piece) {
@@ -49,10 +59,7 @@ void record(Errc code, std::string_view text) noexcept {
   line[length++] = '\n';
   if (!is_new(std::hash<std::string_view>{}({line.data(), length}))) return;
   // At once, and by one write: the process may be on its way to be killed.
-  const int descriptor = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (descriptor < 0) return;
-  [[maybe_unused]] const ssize_t written = write(descriptor, line.data(), length);
-  close(descriptor);
+  [[maybe_unused]] const ssize_t written = write(record_file(), line.data(), length);
 }
 
 }  // namespace
