@@ -135,7 +135,10 @@ void Supervision::cancel_group(Cell& parent) noexcept {
   group.awaited = nullptr;
   group.not_before = Instant{};
   for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
-    child->in_group = false;
+    if (!std::exchange(child->in_group, false)) continue;
+    // Whose failure began the group has ended and not kept its place: a stop would close that by now, while our next life
+    // takes it over. Its restart is off; it is told to keep its place or to end, as those are that live.
+    if (child->ruling == Ruling::restart) child->quiet = false;
   }
 }
 

@@ -265,6 +265,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       link_child(parent, *kept);
       kept->quiet = false;
       kept->own_end = false;
+      kept->ruling = Ruling::none;
       if (kept->extras != nullptr) {
         kept->extras->history = RestartHistory();
         kept->extras->keep_state = false;

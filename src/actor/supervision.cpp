@@ -52,8 +52,10 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     Supervision::no_longer_awaited(*parent, child);
     // Nobody but a group, our own end, or keep_child() keeps a place: else it was restarted by order.
     const bool held = std::erase(parent->extras->held, &child) != 0;
-    const bool begin_anew =
-        !held && !child.in_group && (parent->phase == Phase::initializing || parent->phase == Phase::running);
+    // Who drains supervises until it ends: what it has left to handle may need this child.
+    const bool supervises =
+        parent->phase == Phase::initializing || parent->phase == Phase::running || parent->phase == Phase::draining;
+    const bool begin_anew = supervises && !held && !child.in_group;
     child.quiet = !begin_anew;
     child.notices_seen.store(notice, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
@@ -376,7 +378,10 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   }
   Watches::tell(news);
   // Last: its stop goes through the list of its children at once, and it is to hear of this end before.
-  if (parent_ends) Lifecycle::order_stop(parent, false, false);
+  if (!parent_ends) return;
+  // Nobody else ordered it: to its own supervisor it has ended by itself.
+  if (!parent.stop_ordered) parent.own_end = true;
+  Lifecycle::order_stop(parent, false, false);
 }
 
 }  // namespace detail

@@ -89,6 +89,90 @@ TEST(L4, a_supervisor_that_drops_its_queue_ends_with_its_significant_child_and_h
   }
 }
 
+// Found by the family of seeds 2001054 and 3013541: it rested until its supervisor's end.
+TEST(L4, a_supervisor_that_drains_goes_on_supervising_and_begins_anew_who_is_restarted_by_order) {
+  Journal journal;
+  sim::TestRuntime world;
+  const auto blocks = world.runtime().memory().live_blocks;
+  const auto top = world.spawn(
+      child<Part>("top", above(&journal, [](Context& cx) { cx.spawn(child<Part>("c", Plan{})); })).stop_within(5s));
+  const auto c = child_of(world, top, "c");
+  top.send(Nap{2s});
+  world.run();
+  world.runtime().stop(top);
+  world.advance(1s);
+  world.runtime().restart(c);
+  world.run();
+  EXPECT_EQ(world.ask<Lives>(c).value(), 2U);
+  world.advance(1s);
+  EXPECT_TRUE(journal.has("top terminating ok"));
+  expect_nothing_left(world, blocks);
+}
+
+// Found by the family of seed 2007827: the place was closed when its supervisor's next life took it over, and was gone
+// without a word, with whoever had just been spawned in it.
+TEST(L2, who_waits_for_the_restart_of_its_group_keeps_its_place_before_its_supervisor_begins_anew) {
+  Journal journal;
+  sim::TestRuntime world;
+  const auto blocks = world.runtime().memory().live_blocks;
+  struct Head {
+    explicit Head(Journal* j) : journal(j) {}
+    void init(Context& cx) {
+      cx.strategy(Strategy::one_for_all);
+      c = cx.spawn(child<Part>("c", Plan{}).backoff(10s, 10s).on_end(cx.self(this)));
+    }
+    void handle(const Eol<Part>& end) { journal->note("heard of " + end.name); }
+    Ref<Part> handle(Do) const { return c; }
+    Ref<Part> handle(Say say, Context& cx) const { return cx.spawn<Part>(say.text, Plan{}); }
+    Journal* journal;
+    Ref<Part> c;
+  };
+  const auto head = world.spawn<Head>("head", &journal);
+  const auto c = world.ask<Do>(head, std::function<void(Context&)>()).value();
+  c.send(Break{"boom"});
+  world.run();
+  world.runtime().restart(head);
+  world.runtime().stop(c);
+  world.run();
+  // The stop was meant for the place: it is over, and that is told.
+  EXPECT_EQ(journal.take(), Lines{"heard of c"});
+  EXPECT_EQ(world.runtime().actors(), 2U);
+  EXPECT_FALSE(world.ask<Lives>(c));
+  // What it got when it spawned it anew names no other: not who comes into that cell next.
+  const auto spawned = world.ask<Do>(head, std::function<void(Context&)>()).value();
+  const auto next = world.ask<Say>(head, "next").value();
+  EXPECT_NE(spawned, next);
+  EXPECT_FALSE(world.ask<Lives>(spawned));
+  world.runtime().stop(head);
+  world.run();
+  expect_nothing_left(world, blocks);
+}
+
+// Found by the family of seed 3023992.
+TEST(L4, a_supervisor_that_ends_with_its_significant_child_has_ended_by_itself_for_its_own_supervisor) {
+  sim::TestRuntime world;
+  const auto blocks = world.runtime().memory().live_blocks;
+  for (const Significant kind : {Significant::any, Significant::no}) {
+    Ref<Part> lowest;
+    const auto top = world.spawn(child<Part>(
+        "top", above(nullptr, [&lowest, kind](Context& cx) {
+          cx.spawn(child<Part>("middle", above(nullptr,
+                                               [&lowest](Context& below) {
+                                                 lowest = below.spawn(child<Part>("low", Plan{}).significant());
+                                               }))
+                       .significant(kind));
+        })));
+    world.run();
+    lowest.send(Quit{});
+    world.run();
+    EXPECT_EQ(world.ask<Lives>(top).has_value(), kind == Significant::no);
+    EXPECT_EQ(world.runtime().actors(), kind == Significant::no ? 2U : 1U);
+    world.runtime().stop(top);
+    world.run();
+  }
+  expect_nothing_left(world, blocks);
+}
+
 struct Unit {
   explicit Unit(Journal* j) : journal(j) {}
   void init(Context& cx) { cx.spawn(child<Part>("work", Plan{}).significant().on_end(cx.self(this))).send(Quit{}); }

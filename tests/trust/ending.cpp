@@ -3,6 +3,8 @@
 // A book of what each actor did says afterwards when each of them had to be gone: its own part ends when its last handler
 // did, or stop_within after the order if one never did; then its children, the youngest first; then terminating, which is
 // cut off after its second of grace. Without failures the instants must be equal; with them the deadlines must hold.
+// Some have guests, who go by themselves, in the very instant of the order, too: word of that comes from the runtime to one
+// that had nothing left to do, and may keep it for ever.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -29,16 +31,27 @@ struct Plan {
 };
 
 class Node;
+struct Leave {};
+
+constexpr std::string_view guest_name = "guest";
+
+/// A child that the book does not know: it goes when it is told.
+struct Guest {
+  void handle(Leave, Context& cx) { cx.stop(); }
+  static Child<Guest> spec() { return child<Guest>(guest_name).backoff(10ms, 200ms).at_most(unlimited); }
+};
 
 /// What happened to one actor, of its last life.
 struct Facts {
   Ref<Node> ref;
+  Ref<Guest> guest;
   Instant last_handled{};  // ended, or was cut off
   std::optional<Instant> ended{};
   std::uint64_t ended_as = 0;  // the how many-th
   bool again = false;
   bool is_kept = false;
   bool cut = false;  // the last handler was destroyed where it waited
+  bool busy = false;
 };
 
 struct Book {
@@ -61,6 +74,7 @@ struct Hang {};
 struct Alive {
   using reply = bool;
 };
+struct Invite {};
 
 class Node {
  public:
@@ -70,6 +84,7 @@ class Node {
   ~Node() = default;
   void init(Context& cx) {
     facts().cut = false;
+    facts().guest = {};
     for (const int below : book_->plans[at(me_)].children) {
       Facts& child = book_->facts[at(below)];
       const Ref<Node> ref = cx.spawn(spec(*book_, below));
@@ -96,6 +111,22 @@ class Node {
     here.done();
   }
   bool handle(Alive) const { return true; }
+  void handle(Invite, Context& cx) {
+    UnderWay here(*this, cx);
+    if (!facts().guest) facts().guest = cx.spawn(Guest::spec().on_end(cx.self(this)));
+    here.done();
+  }
+  /// Nobody sent it: it comes also to one that refuses all else by now.
+  Task<> handle(Eol<Guest> /*end*/, Context& cx) {
+    UnderWay here(*this, cx);
+    facts().guest = {};
+    switch (book_->random.below(3)) {
+      case 0: co_await cx.sleep(for_ever); break;
+      case 1: co_await cx.sleep(book_->some_time(400)); break;
+      default: break;
+    }
+    here.done();
+  }
   Task<> terminating(Context& cx) {
     if (book_->plans[at(me_)].hangs_at_end) co_await cx.sleep(for_ever);
   }
@@ -113,12 +144,13 @@ class Node {
  private:
   class UnderWay {
    public:
-    UnderWay(Node& node, Context& cx) : node_(node), cx_(cx) {}
+    UnderWay(Node& node, Context& cx) : node_(node), cx_(cx) { node_.facts().busy = true; }
     UnderWay(const UnderWay&) = delete;
     UnderWay& operator=(const UnderWay&) = delete;
     ~UnderWay() {
       node_.facts().last_handled = cx_.now();
       node_.facts().cut = !done_;
+      node_.facts().busy = false;
     }
     void done() { done_ = true; }
 
@@ -211,13 +243,17 @@ void run_ending(sim::World& world, Tally& tally) {
       if (found != book.by_path.end()) book.facts[Node::at(found->second)].is_kept = change->to == Status::stopped;
     }
     if (const auto* const restart = std::get_if<Restarting>(&event)) {
-      book.facts[Node::at(book.by_path.find(restart->path)->second)].is_kept = false;
+      const auto found = book.by_path.find(restart->path);
+      if (found != book.by_path.end()) book.facts[Node::at(found->second)].is_kept = false;
     }
     const auto* const end = std::get_if<Ended>(&event);
     if (end == nullptr) return;
     if (end->path == "/") return;
     const auto found = book.by_path.find(end->path);
-    if (found == book.by_path.end()) return complain(world, "L3", end->path + " ended, and was never begun");
+    if (found == book.by_path.end()) {
+      if (!end->path.ends_with(guest_name)) complain(world, "L3", end->path + " ended, and was never begun");
+      return;
+    }
     Facts& facts = book.facts[Node::at(found->second)];
     if (facts.ended) return complain(world, "L3", end->path + " ended twice");
     facts.ended = world.now();
@@ -235,7 +271,8 @@ void run_ending(sim::World& world, Tally& tally) {
   const std::uint64_t last = world.events() + world.random().below(1'500);
   while (world.events() < last) {
     const auto one = book.facts[world.random().below(book.facts.size())].ref;
-    switch (world.random().below(8)) {
+    switch (world.random().below(9)) {
+      case 8: one.send(Invite{}); break;
       case 0: one.send(Hang{}); break;
       case 1:
       case 2: one.send(Chat{static_cast<int>(world.random().below(5))}); break;
@@ -249,7 +286,7 @@ void run_ending(sim::World& world, Tally& tally) {
   world.heal();
 
   // ... then a stop: of any actor with all below it, of an app, or of everything.
-  const Instant order = world.now();
+  Instant order = world.now();
   const auto kind = world.random().below(3);
   std::vector<int> told_to_stop;
   Duration cap = for_ever;
@@ -265,6 +302,24 @@ void run_ending(sim::World& world, Tally& tally) {
   } else {
     int which = kind == 1 ? tops[world.random().below(tops.size())]
                           : static_cast<int>(world.random().below(book.plans.size()));
+    // In half of the worlds the youngest below it, which is told first, has a guest, who goes in this very instant: word of
+    // that may come before the order, with it, or after it. Who has something to do would hear of either later.
+    if (world.random().below(2) == 0) {
+      const auto youngest = [&] {
+        const std::vector<int>& below = book.plans[Node::at(which)].children;
+        return below.empty() ? which : below.back();
+      };
+      const auto is_idle = [&](int one) { return !book.facts[Node::at(one)].busy; };
+      for (int tries = 0; tries < 10 && (youngest() == which || !is_idle(which) || !is_idle(youngest())); ++tries) {
+        which = static_cast<int>(world.random().below(book.plans.size()));
+      }
+      Facts& host = book.facts[Node::at(youngest())];
+      host.ref.send(Invite{});
+      world.run_for(book.some_time(100));
+      order = world.now();
+      host.guest.send(Leave{});
+      if (world.random().below(4) == 0) (void)world.step();
+    }
     // A place that is kept for its supervisor's next life hears of an order when that begins, or ends.
     while (!book.was_begun(which) || book.facts[Node::at(which)].is_kept) which = book.plans[Node::at(which)].parent;
     collect(book, which, told_to_stop);

@@ -40,8 +40,7 @@ void run_seed(const Scenario& scenario, std::uint64_t seed, bool twice, Found& f
 [[nodiscard]] std::optional<std::uint64_t> seeds_to_find(std::uint64_t first, std::uint64_t most, std::string& what);
 
 /// How many seeds it takes to find the planted mistake (empty: each of them), from five first seeds on; prints a table.
-/// False: one was not found within `most` seeds
-/// (but for one that is known to be out of reach). In a program without planted mistakes: says so, false.
+/// False: one was not found within `most` seeds. In a program without planted mistakes: says so, false.
 [[nodiscard]] bool hunt(std::string_view mistake, std::uint64_t most, unsigned jobs);
 
 }  // namespace trust

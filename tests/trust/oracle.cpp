@@ -30,7 +30,8 @@ Oracle::Place* Oracle::find(std::string_view path) {
   return found != latest_.end() ? found->second : nullptr;
 }
 
-// --------------------------------------------------------------------------------- what the actors say
+// ---------------------------------------------------------------------------------
+// what the actors say
 
 void Oracle::begun(const std::string& above, const std::shared_ptr<const Deal>& deal, bool starts) {
   const std::string path = above + "/" + deal->name;
@@ -82,7 +83,11 @@ void Oracle::budget(const std::string& path, std::uint32_t restarts) {
 void Oracle::wishes_to_end(const std::string& path) {
   Place* const place = find(path);
   if (place == nullptr) return;
-  // Its children end with it. About itself its supervisor may be asked, and want it to go on.
+  // Also when it was told in this instant to begin anew, which it may have
+  // heard of in its former life.
+  leave_while_starting(*place);
+  // Its children end with it. About itself its supervisor may be asked, and
+  // want it to go on.
   place->may_end = true;
   if (place->deal->restart != Restart::ask) place->end_wished = true;
 }
@@ -94,11 +99,13 @@ void Oracle::told_to_restart(const std::string& path) {
 }
 void Oracle::given_verdict(const std::string& path, std::uint32_t life, Verdict::Kind kind) {
   Place* const place = find(path);
-  // Too late: it was begun anew, or is over, or another life of its supervisor has it.
+  // Too late: it was begun anew, or is over, or another life of its supervisor
+  // has it.
   if (place == nullptr || place->life != life || place->state != State::rests) return;
   if (place->above == nullptr || place->asked_in != place->above->life) return;
   place->verdict = kind;
-  // Drawn into a group before the Verdict is heard, it is dealt with like any other.
+  // Drawn into a group before the Verdict is heard, it is dealt with like any
+  // other.
   if (kind == Verdict::Kind::stop && place->above != nullptr && place->above->group) ++unsure_[path];
 }
 
@@ -131,7 +138,8 @@ void Oracle::said(std::uint64_t id, std::uint64_t number) {
   place.last_said = number;
 }
 
-// --------------------------------------------------------------------------------------- what happens
+// ---------------------------------------------------------------------------------------
+// what happens
 
 void Oracle::heard(const Event& event) {
   if (const auto* const change = std::get_if<StatusChanged>(&event)) {
@@ -160,6 +168,7 @@ void Oracle::status_changed(const StatusChanged& change) {
       place->state = State::up;
       if (place->above != nullptr && place->above->group_started == place) {
         place->in_group = false;
+        place->ran_with_group = world_.now();
         leave_group(*place->above);
       }
       place->began = world_.now();
@@ -195,14 +204,19 @@ void Oracle::life_begins(Place& place, std::uint32_t life) {
   if (place.waits && world_.now() < place.not_before) {
     wrong("L6", what + " " + to_string(place.not_before - world_.now()) + " too early");
   }
-  const bool wanted = place.waits || place.decided || place.in_group || place.restart_told.has_value();
+  // Of its group still, or begun by itself before: which of the two only the runtime knows, so its turn is not held against it.
+  const bool may_begin = std::exchange(place.may_begin_again, false);
+  const bool wanted = place.waits || place.decided || place.in_group || place.restart_told.has_value() || may_begin;
   if (!wanted) wrong("L2", what + ", and nobody decided that");
-  const bool by_itself = std::exchange(place.on_its_way, false) && !is_its_turn(place);
+  const bool was_on_its_way = std::exchange(place.on_its_way, false);
+  const bool by_itself = was_on_its_way && !is_its_turn(place);
+  place.may_begin_again = was_on_its_way && !by_itself;
   if (place.in_group && !by_itself) begins_with_its_group(place);
   place.life = life;
   place.state = State::initializing;
   place.began = world_.now();
   place.failed = false;
+  place.left_starting = false;
   place.decided = false;
   // Told in this instant, it may hear of it in this life.
   if (place.restart_told && *place.restart_told < world_.now()) place.restart_told.reset();
@@ -213,7 +227,11 @@ void Oracle::life_begins(Place& place, std::uint32_t life) {
   place.budget.reset();
   place.spent.clear();
   end_group(place);
-  for (Place* const child : place.below) child->claimed = false;
+  for (Place* const child : place.below) {
+    child->claimed = false;
+    // A Verdict that its former life gave and did not hear any more.
+    child->verdict.reset();
+  }
 }
 
 bool Oracle::is_its_turn(const Place& place) const {
@@ -251,11 +269,13 @@ void Oracle::begins_with_its_group(Place& place) {
   above.group_started = &place;
 }
 
-/// Begun with its group, it ends before it runs: the group goes on without it, unless its restart brings all together again.
+/// Begun with its group, it ends before it runs: the group goes on without it,
+/// unless its restart brings all together again.
 void Oracle::leave_while_starting(Place& place) {
   const bool starts = place.above != nullptr && place.above->group_started == &place;
   if (!starts || place.state != State::initializing) return;
   place.in_group = false;
+  place.left_starting = true;
   place.above->group_started = nullptr;
 }
 
@@ -291,7 +311,7 @@ void Oracle::group_begins(Place& cause) {
 void Oracle::end_group(Place& above) {
   above.group = false;
   above.group_started = nullptr;
-  for (Place* const child : above.below) child->in_group = false;
+  for (Place* const child : above.below) child->in_group = child->may_begin_again = false;
 }
 
 void Oracle::failed(const ActorFailed& failure) {
@@ -356,10 +376,17 @@ void Oracle::restarting(const Restarting& restart) {
                     " was due");
   }
   place->decided = true;
+  place->may_begin_again = false;
   place->waits = true;
   place->not_before = now + restart.after;
   if (place->above != nullptr && (place->above->strategy != Strategy::one_for_one || place->above->group)) {
     group_begins(*place);
+  }
+  if (place->above == nullptr) return;
+  for (Place* const other : place->above->below) {
+    // Its supervisor may not have heard yet that it runs, or has failed: then it is still of the group, and begun anew.
+    const bool unheard = other->ran_with_group == now || (other->left_starting && !other->decided);
+    if (other != place && unheard) other->may_begin_again = true;
   }
 }
 
@@ -396,7 +423,7 @@ void Oracle::ended(const Ended& end) {
   above->may_end = true;
   const bool own = !place->end_told && !place->left_out && !grouped && !place->restart_told && !above->failed;
   const bool once_only = place->deal->restart == Restart::never && !place->starts;
-  if (!own || !once_only || !place->failed) return;
+  if (!own || !once_only || !(place->failed || place->must_end)) return;
   above->must_end = kind == Significant::any ||
                     std::none_of(above->below.begin(), above->below.end(),
                                  [](const Place* one) { return one->deal->significant == Significant::all; });
@@ -408,7 +435,8 @@ void Oracle::gave_up(const GaveUp& end) {
   if (Place* const over = find(end.path)) over->end_told = true;
 }
 
-// -------------------------------------------------------------------------------------------- at the end
+// --------------------------------------------------------------------------------------------
+// at the end
 
 bool Oracle::is_over(const std::string& path) const {
   const auto found = latest_.find(path);

@@ -121,6 +121,11 @@ class Oracle {
     bool in_group = false;  // waits to begin with it
     /// It was to begin by itself when it was drawn into the group: until it is told, it may, and is stopped again.
     bool on_its_way = false;
+    std::optional<Instant> ran_with_group{};
+    /// It failed when it had begun with its group and did not run yet.
+    bool left_starting = false;
+    /// Nobody but the runtime knows whether its life was the group's, or whether it is still of the group.
+    bool may_begin_again = false;
   };
 
   void heard(const Event& event);

@@ -38,12 +38,14 @@ struct Options {
   std::string mistake;
   bool all_mistakes = false;
   std::uint64_t twice_every = 10;
-  bool alone = false;  // one seed, in this process
+  std::uint64_t most_failures = 3;  // of a process, which then stops
+  bool alone = false;               // one seed, in this process
 };
 
 int usage() {
   std::fprintf(stderr,
                "usage: backstage-trust [--seeds N] [--first N] [--jobs N] [--scenario NAME] [--twice-every N]\n"
+               "                       [--most-failures N]\n"
                "       backstage-trust --seed N [--scenario NAME]\n"
                "       backstage-trust-planted --mistake NAME | --all [--seeds N]\n"
                "scenarios: family market ending\n");
@@ -68,6 +70,8 @@ bool parse(int argc, char** argv, Options& out) {
       out.jobs = std::max(1U, static_cast<unsigned>(number()));
     } else if (name == "--twice-every") {
       out.twice_every = number();
+    } else if (name == "--most-failures") {
+      out.most_failures = number();
     } else if (name == "--scenario") {
       out.scenario = value;
     } else if (name == "--mistake") {
@@ -126,7 +130,7 @@ void work(const Options& options, unsigned job, int to, At& at) {
       std::fprintf(out, "done %d\n", 50);
       std::fflush(out);
     }
-    if (found.failures.size() >= 3) break;
+    if (found.failures.size() >= options.most_failures) break;
   }
   const std::string text = found.text();
   std::fwrite(text.data(), 1, text.size(), out);
