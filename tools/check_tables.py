@@ -34,7 +34,7 @@ simple_one_for_one simple_one_for_one_escalation simple_one_for_one_extra simple
 count_children do_not_save_start_parameters_for_temporary_children do_not_save_child_specs_for_temporary_children
 simple_one_for_one_scale_many_temporary_children simple_global_supervisor hanging_restart_loop
 hanging_restart_loop_simple code_change code_change_map code_change_simple code_change_simple_map
-significant_any significant_all report_format which_child
+significant_any significant_all significant_escalation report_format which_child
 """.split()
 
 DEFINED = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)")

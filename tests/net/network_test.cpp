@@ -270,7 +270,9 @@ TEST(MemoryNetwork, W1_gives_each_listener_a_port_of_its_own_and_says_when_none_
     listeners.push_back(std::move(*listener));
   }
   for (int port = 49'155; port <= 65'535; ++port) {
-    listeners.push_back(std::move(open(static_cast<std::uint16_t>(port)).value()));
+    auto listener = open(static_cast<std::uint16_t>(port));
+    ASSERT_TRUE(listener);
+    listeners.push_back(std::move(*listener));
   }
   const auto none = open(0);
   ASSERT_FALSE(none);
