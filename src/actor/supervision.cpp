@@ -57,6 +57,8 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
         parent->phase == Phase::initializing || parent->phase == Phase::running || parent->phase == Phase::draining;
     const bool begin_anew = supervises && !held && !child.in_group;
     child.quiet = !begin_anew;
+    // It rests in its place by now: no restart is due that cancel_group() would have to take back.
+    if (child.ruling == Ruling::restart) child.ruling = Ruling::none;
     child.notices_seen.store(notice, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
     if (parent->extras->child_order != nullptr) {
