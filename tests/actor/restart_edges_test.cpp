@@ -148,6 +148,31 @@ TEST(L2, who_waits_for_the_restart_of_its_group_keeps_its_place_before_its_super
   expect_nothing_left(world, blocks);
 }
 
+// Found by the family of seed 3013776.
+TEST(L4, a_supervisor_that_ends_does_not_wait_for_a_place_that_gave_up_its_own_restart_for_its_groups) {
+  sim::TestRuntime world;
+  const auto blocks = world.runtime().memory().live_blocks;
+  const auto top = world.spawn<Part>("top", above(nullptr, [](Context& cx) {
+                                       for (const auto* name : {"a", "b"}) {
+                                         cx.spawn(child<Part>(name, Plan{}).backoff(10s, 10s));
+                                       }
+                                     }));
+  const auto a = child_of(world, top, "a");
+  const auto b = child_of(world, top, "b");
+  a.send(Break{"boom"});
+  world.run();
+  top.send(Do{[](Context& cx) { cx.strategy(Strategy::one_for_all); }});
+  b.send(Break{"boom"});
+  world.run();
+  world.runtime().restart(top);
+  world.advance(1s);
+  EXPECT_EQ(world.ask<Lives>(top).value(), 2U);
+  EXPECT_TRUE(world.ask<Lives>(a));
+  world.runtime().stop(top);
+  world.run();
+  expect_nothing_left(world, blocks);
+}
+
 // Found by the family of seed 3023992.
 TEST(L4, a_supervisor_that_ends_with_its_significant_child_has_ended_by_itself_for_its_own_supervisor) {
   sim::TestRuntime world;
