@@ -320,8 +320,13 @@ void run_ending(sim::World& world, Tally& tally) {
       host.guest.send(Leave{});
       if (world.random().below(4) == 0) (void)world.step();
     }
-    // A place that is kept for its supervisor's next life hears of an order when that begins, or ends.
-    while (!book.was_begun(which) || book.facts[Node::at(which)].is_kept) which = book.plans[Node::at(which)].parent;
+    // A place that is kept for its supervisor's next life hears of an order when that begins, or ends. (One at the top is
+    // never kept: it may have failed in this instant, and its restart be undecided.)
+    const auto hears_late = [&] {
+      return book.plans[Node::at(which)].parent >= 0 &&
+             (!book.was_begun(which) || book.facts[Node::at(which)].is_kept);
+    };
+    while (hears_late()) which = book.plans[Node::at(which)].parent;
     collect(book, which, told_to_stop);
     bound = deadline_of(book, which);
     world.runtime().stop(book.facts[Node::at(which)].ref);
