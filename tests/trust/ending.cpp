@@ -88,8 +88,8 @@ class Node {
     for (const int below : book_->plans[at(me_)].children) {
       Facts& child = book_->facts[at(below)];
       const Ref<Node> ref = cx.spawn(spec(*book_, below));
-      // It was over, and its supervisor begins it anew: another actor, which nobody told to end.
-      if (child.ended && child.ref != ref) {
+      // It was over, and its supervisor begins it anew: another actor, which nobody told to end. So are all below it.
+      if (facts().again || (child.ended && child.ref != ref)) {
         child.ended.reset();
         child.again = true;
       }
