@@ -50,6 +50,7 @@ struct Facts {
   std::uint64_t ended_as = 0;  // the how many-th
   bool again = false;
   bool is_kept = false;
+  Status status = Status::starting;
   bool cut = false;  // the last handler was destroyed where it waited
   bool busy = false;
 };
@@ -240,7 +241,11 @@ void run_ending(sim::World& world, Tally& tally) {
     if (std::holds_alternative<ActorFailed>(event)) ++failures;
     if (const auto* const change = std::get_if<StatusChanged>(&event)) {
       const auto found = book.by_path.find(change->path);
-      if (found != book.by_path.end()) book.facts[Node::at(found->second)].is_kept = change->to == Status::stopped;
+      if (found != book.by_path.end()) {
+        Facts& facts = book.facts[Node::at(found->second)];
+        facts.is_kept = change->to == Status::stopped;
+        facts.status = change->to;
+      }
     }
     if (const auto* const restart = std::get_if<Restarting>(&event)) {
       const auto found = book.by_path.find(restart->path);
@@ -323,8 +328,13 @@ void run_ending(sim::World& world, Tally& tally) {
     // A place that is kept for its supervisor's next life hears of an order when that begins, or ends. (One at the top is
     // never kept: it may have failed in this instant, and its restart be undecided.)
     const auto hears_late = [&] {
-      return book.plans[Node::at(which)].parent >= 0 &&
-             (!book.was_begun(which) || book.facts[Node::at(which)].is_kept);
+      const int above = book.plans[Node::at(which)].parent;
+      if (above < 0) return false;
+      const Facts& facts = book.facts[Node::at(which)];
+      // One that waits for its restart is kept, without another word, when its supervisor ends.
+      const bool kept_silently =
+          facts.status == Status::stopped && book.facts[Node::at(above)].status != Status::running;
+      return !book.was_begun(which) || facts.is_kept || kept_silently;
     };
     while (hears_late()) which = book.plans[Node::at(which)].parent;
     collect(book, which, told_to_stop);
