@@ -137,8 +137,9 @@ void Supervision::cancel_group(Cell& parent) noexcept {
   for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
     if (!std::exchange(child->in_group, false)) continue;
     // Whose failure began the group has ended and not kept its place: a stop would close that by now, while our next life
-    // takes it over. Its restart is off; it is told to keep its place or to end, as those are that live.
-    if (child->ruling == Ruling::restart) child->quiet = false;
+    // takes it over. Its restart is off; it is told to keep its place or to end, as those are that live. (Only of one that
+    // rests: one that was told to begin writes its ruling itself.)
+    if (child->quiet && child->ruling == Ruling::restart) child->quiet = false;
   }
 }
 
