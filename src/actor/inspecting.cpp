@@ -24,7 +24,8 @@ std::string tame(std::string_view text, std::size_t most) {
 }
 
 std::string describe_actor(const Cell& cell) {
-  if (!cell.constructed || cell.ops().describe == nullptr) return {};
+  // What has ended may be its supervisor's just now, that takes its state and destroys it: asked first.
+  if (is_with_parent(cell) || !cell.constructed || cell.ops().describe == nullptr) return {};
   try {
     std::string said = cell.ops().describe(cell);
     if (said.size() > max_description) {

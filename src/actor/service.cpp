@@ -109,7 +109,8 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
         service.status = cell->status.load(std::memory_order_relaxed);
         // A child that failed and waits for its restart serves nobody; one that ended normally does not count.
         entry.counts_as = cell->phase == Phase::ended && cell->failed ? Status::outage : service.status;
-        entry.stated = cell->status_stated && cell->phase == Phase::running;
+        // The phase first: what has ended may be its supervisor's just now, that destroys it beside us.
+        entry.stated = cell->phase == Phase::running && cell->status_stated;
         service.incarnation = cell->incarnation;
         service.restarts = cell->incarnation > 1 ? cell->incarnation - 1 : 0;
         service.suspended = cell->suspended.load(std::memory_order_relaxed);
