@@ -1,9 +1,11 @@
-// The command line. It is taken, and then every value is what was written, or it is refused with an exit code; nothing
-// is thrown and nothing is guessed.
+// The command line, and the variables that stand in for it. They are taken, and then every value is what was written, or
+// refused with an exit code; nothing is thrown and nothing is guessed.
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <streambuf>
 #include <string>
@@ -54,7 +56,9 @@ struct Values {
   launcher::Flags flags;
 };
 
-std::optional<int> read(const std::vector<std::string>& words, Values& values) {
+using Given = std::map<std::string, std::string, std::less<>>;
+
+std::optional<int> read(const std::vector<std::string>& words, Values& values, const Given& variables = {}) {
   std::vector<const char*> argv{"fuzz"};
   for (const std::string& word : words) argv.push_back(word.c_str());
   const std::vector<launcher::Option> options{{"--text", "t", &values.text},
@@ -63,7 +67,8 @@ std::optional<int> read(const std::vector<std::string>& words, Values& values) {
                                               {"--count", "c", &values.count},
                                               {"--file", "f", &values.files}};
   const Silence silence;
-  return launcher::read_flags("fuzz", "about", options, static_cast<int>(argv.size()), argv.data(), values.flags);
+  return launcher::read_flags("fuzz", "about", options, backstage::GivenVariables(variables),
+                              static_cast<int>(argv.size()), argv.data(), values.flags);
 }
 
 std::vector<std::string> words_of(std::string_view input) {
@@ -83,6 +88,17 @@ void takes_any_words(const std::vector<std::string>& words) {
   if (code) return;
   require(values.flags.workers <= 1024 && values.flags.stop_within.count() >= 0);
   require(values.files.size() <= words.size() && values.text.size() <= 4096);
+}
+
+void takes_any_variables(const std::vector<std::string>& words) {
+  Given given;
+  for (const std::string_view name : {"BACKSTAGE_WORKERS", "BACKSTAGE_STOP_WITHIN", "BACKSTAGE_LOG", "FUZZ_PORT"}) {
+    if (given.size() < words.size()) given.emplace(name, words[given.size()]);
+  }
+  Values values;
+  const auto code = read({}, values, given);
+  require(!code || *code == 4);
+  if (!code) require(values.flags.workers <= 1024 && values.flags.stop_within.count() >= 0);
 }
 
 /// Values are bytes, whatever they look like: brackets, quotes, dashes, equals signs.
@@ -111,6 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string line = backstage_fuzz::with_phrases(input, phrases);
   const auto words = words_of(line);
   takes_any_words(words);
+  takes_any_variables(words);
   takes_values_as_they_are(words);
   return 0;
 }
