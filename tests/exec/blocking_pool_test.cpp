@@ -4,7 +4,6 @@
 
 #include <latch>
 #include <memory>
-#include <thread>
 #include <utility>
 
 namespace backstage::exec_test {
@@ -13,6 +12,7 @@ namespace {
 TEST(BlockingPool, what_is_dropped_is_destroyed_and_never_begun_and_what_is_under_way_goes_on) {
   std::latch begun(1);
   std::latch leave(1);
+  std::latch last(1);
   int done = 0;
   const auto held = std::make_shared<int>(0);
   {
@@ -30,9 +30,12 @@ TEST(BlockingPool, what_is_dropped_is_destroyed_and_never_begun_and_what_is_unde
     EXPECT_EQ(held.use_count(), 1);
     EXPECT_EQ(pool.queued(), 0U);
     EXPECT_EQ(pool.running(), 1U);
-    ASSERT_TRUE(pool.submit([&done, held] { done += 100; })) << "there is room again";
+    ASSERT_TRUE(pool.submit([&done, &last, held] {
+      done += 100;
+      last.count_down();
+    })) << "there is room again";
     leave.count_down();
-    while (pool.queued() != 0 || pool.running() != 0) std::this_thread::yield();
+    last.wait();
   }
   EXPECT_EQ(done, 101);
 }

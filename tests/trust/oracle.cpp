@@ -435,8 +435,7 @@ void Oracle::gave_up(const GaveUp& end) {
   if (Place* const over = find(end.path)) over->end_told = true;
 }
 
-// --------------------------------------------------------------------------------------------
-// at the end
+// -------------------------------------------------------------------------------------------- at the end
 
 bool Oracle::is_over(const std::string& path) const {
   const auto found = latest_.find(path);
