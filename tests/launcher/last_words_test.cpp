@@ -34,7 +34,8 @@ struct Deep {
 struct Wild {
   void init(Context& cx) { cx.self(this).send(Poke{}); }
   void handle(Poke) {
-    volatile int* const nowhere = reinterpret_cast<int*>(std::uintptr_t{0x10});
+    // volatile: where it points is not known to the compiler, which else refuses it under -O2.
+    int* volatile nowhere = reinterpret_cast<int*>(std::uintptr_t{0x10});
     *nowhere = 1;
   }
 };
