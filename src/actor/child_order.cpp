@@ -1,6 +1,7 @@
 #include "backstage/actor/detail/child_order.hpp"
 
 #include <algorithm>
+#include <shared_mutex>
 #include <utility>
 
 #include "core.hpp"
@@ -28,7 +29,7 @@ void close_kept_child(Cell& child) noexcept {
 bool Lifecycle::stop_children_in_order(Cell& cell, bool keeps) {
   const Extras& extras = *cell.extras;
   const auto lives = [&](const std::string& name) {
-    const std::lock_guard lock(extras.names_mutex);
+    const std::shared_lock lock(extras.names_mutex);
     const Cell* const other = extras.names.find(name);
     return other != nullptr && !(other->quiet && keeps);
   };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "backstage/actor/verdict.hpp"
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/exec/blocking_pool.hpp"
+#include "backstage/scope/registry.hpp"
 #include "name_index.hpp"
 #include "watching.hpp"
 
@@ -69,13 +71,18 @@ struct Supervising {
   SignalTimer timer;
 };
 
+struct Scoped;
+
 /// The cold part of a cell: made when first needed, kept until the place closes.
 struct Extras {
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;
   Cell* last_child = nullptr;
   std::size_t children = 0;
-  mutable std::mutex names_mutex;
+  mutable std::shared_mutex names_mutex;  // [any] reads while it holds a share
+  std::vector<Cell*> passages;            // unnamed children that have had children: passed through by paths
+  std::uint32_t passage_at = no_passage;  // under the parent's mutex: where this one stands there
+  static constexpr std::uint32_t no_passage = ~std::uint32_t{0};
   NameIndex<Cell> names;
   Cell* stopping_child = nullptr;
   std::shared_ptr<const ChildOrder> child_order;  // null: youngest first, one after the other
@@ -119,6 +126,9 @@ struct Extras {
   std::uint32_t tries = 0;      // how often it has failed
   bool retry = false;           // to be handled before all others
   std::uint32_t quarantined = 0;
+  // what it publishes (made when first asked for), and what this incarnation listens to
+  std::shared_ptr<Board> board;
+  std::shared_ptr<Scoped> scoped;
   // who watches it, and whom it watches; null for nearly everybody
   std::unique_ptr<Watching> watching;
 
@@ -203,6 +213,7 @@ class Core final : public CoreFace {
   std::unique_ptr<BlockingPool> blocking;
   Events events;
   Cell* root = nullptr;
+  BoardRegistry boards;
 
   /// Questions to actors of this Runtime (InspectSlot). Whoever answers holds it while it touches a slot, so that who
   /// has taken its question back is left alone.

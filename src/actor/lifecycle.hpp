@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core.hpp"
+#include "scopes.hpp"
 #include "side_box.hpp"
 
 namespace backstage {

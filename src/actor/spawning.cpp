@@ -1,5 +1,6 @@
 // Spawning: new places, places taken over from a former incarnation of the parent (promises L2, L8), and finding children.
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <utility>
 
@@ -156,6 +157,27 @@ void link_child(Cell& parent, Cell& cell) {
   ++extras.children;
 }
 
+/// Names are looked for below unnamed actors, too, from the first child on that they have.
+void note_passage(Cell& parent, Extras& extras) {
+  if (parent.parent == nullptr || !parent.name().empty() || extras.passage_at != Extras::no_passage) return;
+  Extras& above = *parent.parent->extras;
+  const std::lock_guard lock(above.names_mutex);
+  above.passages.push_back(&parent);
+  extras.passage_at = static_cast<std::uint32_t>(above.passages.size() - 1);
+}
+
+/// Who waits for a place of that name looks again. Those above an unnamed actor see its children as theirs.
+void tell_appeared(Core& core, Cell& parent, std::string_view name) noexcept {
+  for (Cell* at = &parent; at != nullptr && !name.empty(); at = at->parent) {
+    // acquire: pairs with the store of who waits. Whoever looked for the name before it was there, under its lock, has set
+    // it by then.
+    if (at->has_board.load(std::memory_order_acquire)) {
+      if (const auto board = core.boards.find(at, place_generation_of(*at))) board->tell_appeared(name);
+    }
+    if (at->parent == nullptr || !at->name().empty()) return;
+  }
+}
+
 [[noreturn]] void refuse_name(const Body& body, const std::string& where) {
   throw Need::fail(
       Error(Errc::exists, "'" + std::string(body.name()) + "' below " + where +
@@ -243,6 +265,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
     throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
   }
+  note_passage(parent, extras);
   if (!name.empty()) {
     Cell* kept = nullptr;
     {
@@ -283,6 +306,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
         const std::lock_guard lock(extras.names_mutex);
         extras.names.insert(*kept);
       }
+      tell_appeared(core, parent, kept->name());
       Lifecycle::first_start(*kept);
       return *kept;
     }
@@ -305,6 +329,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     extras.names.insert(cell);
   }
   link_child(parent, cell);
+  tell_appeared(core, parent, cell.name());
   set_off(cell, core);
   return cell;
 }
@@ -358,6 +383,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   };
   // Read before the root hears of it: afterwards the actor may run, end, and its cell be somebody else's.
   const std::uint32_t generation = cell.generation();
+  tell_appeared(core, root, cell.name());
   root.post_lane(*node.release());
   return {&cell, generation};
 }
@@ -370,7 +396,7 @@ Result<std::pair<Cell*, std::uint32_t>> find_child(const Cell& parent, std::stri
                                                    std::string_view type) {
   std::string there;
   if (parent.extras != nullptr) {
-    const std::lock_guard lock(parent.extras->names_mutex);
+    const std::shared_lock lock(parent.extras->names_mutex);
     if (Cell* const found = parent.extras->names.find(name)) {
       Cell& cell = *found;
       if (cell.ops().type_id != type_id) {

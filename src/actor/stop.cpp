@@ -263,6 +263,7 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   drop_coroutines(cell);
   cancel_timers(cell);
   if (cell.extras != nullptr) Watches::incarnation_ended(cell);
+  Scopes::incarnation_ended(cell);
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.init_succeeded = false;
   // What was under way when it was told to stop has not failed: it is not handled again.

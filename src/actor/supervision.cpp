@@ -347,6 +347,12 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   {
     const std::lock_guard lock(parent.extras->names_mutex);
     parent.extras->names.erase(child);
+    if (child.extras != nullptr && child.extras->passage_at != Extras::no_passage) {
+      std::vector<Cell*>& passages = parent.extras->passages;
+      passages[child.extras->passage_at] = passages.back();
+      passages.back()->extras->passage_at = child.extras->passage_at;
+      passages.pop_back();
+    }
   }
   // To be told when the name is free again.
   ReplyPort start_port = child.extras != nullptr ? std::move(child.extras->start_port) : ReplyPort();
@@ -365,6 +371,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     if (found != core.root_names.end() && found->second == &child) core.root_names.erase(found);
   }
   EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
+  const std::shared_ptr<Board> board = Scopes::take(core, child);
   if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
   core.wait_for_naming();
   Lifecycle::free_extras(child);
@@ -378,6 +385,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
     count_sent(core, context);
     post(core, context, *end.cell, *eol);
   }
+  if (board != nullptr) board->close();
   Watches::tell(news);
   // Last: its stop goes through the list of its children at once, and it is to hear of this end before.
   if (!parent_ends) return;

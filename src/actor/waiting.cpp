@@ -63,7 +63,7 @@ void tell_all(const std::vector<Member>& members) {
     names += member.path;
   }
   names += " -> " + members.front().path;
-  const Error error(Errc::cycle, "these actors keep their turn while they ask each other: " + names +
+  const Error error(Errc::cycle, "these actors keep their turn while they ask, or wait for, each other: " + names +
                                      " (make one of the handlers Interleaved, or send instead of asking)");
   for (const Member& member : members) {
     // Given up from now on, for all at once: whoever hears first must not begin with the request of another, which
@@ -88,7 +88,13 @@ void tell_all(const std::vector<Member>& members) {
   for (const Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
     if (awaiter->root_ == nullptr || awaiter->root_ != cell.turn_root || awaiter->number_ == 0) continue;
     const auto* const ask = dynamic_cast<const AskEdge*>(awaiter);
-    if (ask == nullptr || ask->record_.target == nullptr) continue;
+    if (ask == nullptr) continue;
+    for (std::size_t i = 0;; ++i) {
+      const AskRecord* const further = ask->further_edge(i);
+      if (further == nullptr) break;
+      if (further->target != nullptr) edges.push_back({further->target, further->generation, awaiter->number_});
+    }
+    if (ask->record_.target == nullptr) continue;
     Edge edge{ask->record_.target, ask->record_.generation, awaiter->number_};
     if (edge.number == noted) {
       // The request may have been forwarded since: then somebody else owes the answer.

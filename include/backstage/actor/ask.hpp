@@ -175,15 +175,16 @@ class Request : public RequestFor<M, reply_t<A, M>> {
       : RequestFor<M, reply_t<A, M>>(&ask_descriptor<A, M>, target, generation, std::forward<X>(parts)...) {}
 };
 
-/// An ask under way, as the search for circles sees it.
+/// An ask under way, or another wait for actors by name, as the search for circles sees it.
 struct AskEdge {
   AskRecord record_;
+  /// Further actors that the same wait needs: the i-th, or null.
+  [[nodiscard]] virtual const AskRecord* further_edge(std::size_t) const noexcept { return nullptr; }
 
  protected:
+  // Polymorphic, so that it is found among an actor's awaiters.
   AskEdge() = default;
   ~AskEdge() = default;
-  // Polymorphic, so that it is found among an actor's awaiters.
-  virtual void is_an_edge() const noexcept {}
 };
 
 template <class M, class T>

@@ -30,6 +30,15 @@ template <class A>
 class Child;
 template <class T>
 class Pending;
+class Counter;
+struct Every;
+class Gauge;
+class Histogram;
+class Path;
+class Scope;
+template <class T>
+class Shared;
+class Subscription;
 class Timer;
 class Monitor;
 class StatusWatch;
@@ -85,6 +94,20 @@ class Context {
   template <class A>
   [[nodiscard]] Result<Ref<A>> sibling(std::string_view name) const;
   [[nodiscard]] std::size_t children() const;
+
+  // ---- places (path.hpp): a Path says where; who is there is looked up when the Path is used
+  [[nodiscard]] Path child(std::string_view name) const;
+  [[nodiscard]] Path sibling(std::string_view name) const;
+  [[nodiscard]] Path parent() const;
+  [[nodiscard]] Path grandparent() const;
+  /// A sibling of the parent.
+  [[nodiscard]] Path uncle(std::string_view name) const;
+  /// The actor at a place: "/a/b", "../b", cx.uncle("b"). Errc::not_found names the step that is missing and what there
+  /// is instead; Errc::invalid the type that it has.
+  template <class A>
+  [[nodiscard]] Result<Ref<A>> find(const Path& where) const;
+  /// What is published and offered at a place, from any thread (scope.hpp).
+  [[nodiscard]] Result<Scope> scope(const Path& where) const;
   /// The main actor of another application of the launcher, once it runs.
   template <class A>
   [[nodiscard]] Result<Ref<A>> app(std::string_view name) const;
@@ -152,6 +175,69 @@ class Context {
   /// order, over all restarts; the last is stopped. It belongs to this incarnation.
   template <class T, class A>
   StatusWatch watch_status(const Ref<T>& target, const Ref<A>& me);
+
+  // ---- resources (resource.hpp): one value per type and actor, published by the actor; until its incarnation ends
+  /// From now on `value` is what others find here. One that was here is replaced.
+  template <class T>
+  void publish(T value);
+  /// The same, and it is found by lowest<T>() and highest<T>(), too.
+  template <class T>
+  void expose(T value);
+  /// It is not here any more; who waits goes on to wait, subscribers and links hear of it. Returns it (std::optional).
+  template <class T>
+  auto withdraw();
+  /// The value as it is now: of this actor or the nearest above it that has one, or of a place. Errc::not_found.
+  template <class T>
+  [[nodiscard]] Result<T> lookup() const;
+  template <class T>
+  [[nodiscard]] Result<T> lookup(const Path& where) const;
+  /// The same without a copy: what it returns stays as it is for as long as it is held.
+  template <class T>
+  [[nodiscard]] Result<std::shared_ptr<const T>> borrow(const Path& where) const;
+  /// `co_await cx.depends_on<Config>(cx.parent()).within(5s)`: the value once there is one, also when the place is yet to
+  /// be spawned. Several types: a tuple of all; std::optional<T> is not waited for. A place for each, one for all, or
+  /// none: the nearest above this actor that has it. Errors: timeout (naming what is missing), gone, cycle, invalid.
+  template <class... T, class... Where>
+  [[nodiscard]] auto depends_on(const Where&... where);
+  /// `co_await cx.link<Config>(cx.parent()).within(5s)`: the same for one value, and when that is dropped (soft()), or
+  /// also replaced (hard()), this actor is restarted, stopped or told, as it says.
+  template <class T>
+  [[nodiscard]] auto link(const Path& where);
+  /// Published<T> is sent to `me`, which is cx.self(this): the present value, then the latest after each change; Dropped<T>
+  /// when it is no more. It belongs to this incarnation. Throws Need (Errc::not_found, Errc::gone) when there is no such
+  /// place: to wait for one is depends_on's business.
+  template <class T, class A>
+  Subscription subscribe(const Path& where, const Ref<A>& me);
+  /// `cx.subscribe<T>(where, cx.self(this), every_value(100))`: no value is replaced by the next, as long as at most 100 wait.
+  template <class T, class A>
+  Subscription subscribe(const Path& where, const Ref<A>& me, Every every);
+  /// The exposed place nearest to the root, and the deepest one.
+  template <class T>
+  [[nodiscard]] Result<Path> highest() const;
+  template <class T>
+  [[nodiscard]] Result<Path> lowest() const;
+  /// A state that others read without a message (shared.hpp): publishes a View<T> and returns what writes it.
+  template <class T>
+  [[nodiscard]] Shared<T> share(T initial);
+
+  // ---- routes (route.hpp): messages by type, to whoever is at a place
+  /// Errc::not_found: it offers no such message; `message` is as it was.
+  template <class M>
+  Result<> send(const Path& where, M&& message) const;
+  /// `co_await cx.ask<Get, std::string>(cx.sibling("store"), "key").within(1s)`.
+  template <class M, class R, class... X>
+  [[nodiscard]] auto ask(const Path& where, X&&... parts) const;
+  /// From now on this actor's scope takes M for `target`, which may be anybody; remove_route() ends it.
+  template <class M, class A>
+  void add_route(const Ref<A>& target);
+  template <class M>
+  bool remove_route();
+
+  // ---- its own figures (metrics.hpp), by name; they go with the place
+  /// Throws Need (Errc::invalid, Errc::exists, Errc::full) for a bad name, one of another kind, or too many.
+  [[nodiscard]] Counter counter(std::string_view name);
+  [[nodiscard]] Gauge gauge(std::string_view name);
+  [[nodiscard]] Histogram histogram(std::string_view name);
 
   // ---- time
   /// `co_await cx.sleep(1s)`: never early; keeps the turn.

@@ -99,6 +99,7 @@ class [[nodiscard]] PendingAnswer {
 };
 
 class Runtime;
+struct ActorMetrics;
 
 /// A request from outside, without its deadline yet.
 template <class A, class M>
@@ -264,6 +265,21 @@ class Runtime {
   [[nodiscard]] SlabCensus memory() const;
   [[nodiscard]] std::size_t actors() const noexcept;
 
+  // ---- scopes, from any thread (path.hpp, scope.hpp, resource.hpp)
+  /// The actor at an absolute path.
+  template <class A>
+  [[nodiscard]] Result<Ref<A>> find(const Path& where) const;
+  /// What is published and offered at a place: lookups, routes.
+  [[nodiscard]] Result<Scope> scope(const Path& where) const;
+  /// Publishes at the root, so that cx.lookup<T>() of every actor finds it.
+  template <class T>
+  void publish(T value);
+  template <class T>
+  auto withdraw();
+
+  /// Figures of actors' own (Context::counter and its like), of all places.
+  [[nodiscard]] std::vector<ActorMetrics> metrics() const;
+
   /// The inside, for the floors above (application, sim).
   [[nodiscard]] detail::Core& core() noexcept { return *core_; }
 
@@ -278,6 +294,7 @@ class Runtime {
   friend class OutsideInspection;
   [[nodiscard]] Result<Inspection> inspect_cell(detail::Cell* cell, std::uint32_t generation, Duration within);
   void note_still_alive(Instant until);
+  [[nodiscard]] detail::CoreFace& face() const noexcept;
   [[nodiscard]] SlabPool& pool() noexcept;
   std::pair<detail::Cell*, std::uint32_t> start(detail::Body& body);
   /// Blocks (or, in manual mode, drives) until done() or the deadline.

@@ -56,7 +56,7 @@ bool order_cell(Cell* cell, std::uint32_t generation, std::uint32_t orders) noex
 void fail_cell(Cell* cell, std::uint32_t generation, Error why);
 
 template <class A>
-class StartAwait final : public ResultAwaiter<void> {
+class StartAwait final : public ResultAwaiter<void>, public AskEdge {
  public:
   StartAwait(Child<A> spec, Duration within) : spec_(std::move(spec)), within_(within) {}
   bool await_ready() const noexcept { return false; }
@@ -64,12 +64,24 @@ class StartAwait final : public ResultAwaiter<void> {
     Cell& me = *current_cell();
     const Instant deadline = this_turn->worker->fresh_now() + within_;
     name_ = spec_.name();
+    // A child whose init waits for its parent, which waits here, closes a circle.
+    Root* const root = static_cast<Root*>(this_turn->root);
+    if (root != nullptr && root->kind == RootKind::turn) {
+      this->probe_at_ = this_turn->worker->fresh_now() + cycle_probe_after;
+    }
     enlist(me, handle, deadline);
     ReplyPort port(&me, me.generation(), number_, deadline);
     port.slot = allocate_frame(sizeof(ReplyNode<void>));
     Body& body = std::move(spec_).build(pool_of(me));
     Cell& started = start_child(me, body, std::move(port));
     started_ = RefAccess::make<A>(&started, started.place_generation);
+    record_.target = &started;
+    record_.generation = started.place_generation;
+  }
+  void probe(Cell& cell) override { probe_for_cycle(cell, this->number_); }
+  void fail(Error error) override {
+    (void)order_cell(RefAccess::cell(started_), RefAccess::generation(started_), order::stop);
+    result_.emplace(std::move(error));
   }
   Result<Ref<A>> await_resume() {
     if (!result_->has_value()) return result_->error();

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "backstage/actor/detail/route_entry.hpp"
 #include "backstage/actor/ref.hpp"
 
 namespace backstage {
@@ -22,9 +23,6 @@ namespace detail {
 inline constexpr ChildPolicy default_policy{};
 /// Frees a policy of a child's own.
 void delete_policy(const ChildPolicy* policy) noexcept;
-
-template <class A>
-inline constexpr char type_tag = 0;
 
 // ---- what makes an actor, again for each incarnation: `A make<A>()`, built in place
 
@@ -190,7 +188,9 @@ struct OpsOf {
                                 .loop = &Life::loop,
                                 .terminating = &Life::terminating,
                                 .release = &release,
-                                .describe = Life::describe_or_null()};
+                                .describe = Life::describe_or_null(),
+                                .routes = DeclaredRoutes<A>::entries.data(),
+                                .route_count = DeclaredRoutes<A>::entries.size()};
 };
 
 /// One block: header, maker, the actor, its name.

@@ -35,8 +35,28 @@ namespace detail {
 class Core;
 class Cell;
 struct Extras;
+struct RouteEntry;
 struct SideBox;
 struct WorkerContext;
+
+/// A pointer that its cell's own turn writes and reads, as if it were a plain one; others may follow it where something
+/// else (a lock, being a descendant) keeps alive what it points to.
+template <class T>
+class PublishedPointer {
+ public:
+  // relaxed: the turn reads what it wrote itself.
+  operator T*() const noexcept { return at_.load(std::memory_order_relaxed); }  // NOLINT(google-explicit-constructor)
+  T* operator->() const noexcept { return at_.load(std::memory_order_relaxed); }
+  // release: publishes what it points to; pairs with the acquire in seen_by_others().
+  PublishedPointer& operator=(T* to) noexcept {
+    at_.store(to, std::memory_order_release);
+    return *this;
+  }
+  [[nodiscard]] T* seen_by_others() const noexcept { return at_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<T*> at_{nullptr};
+};
 
 /// What is left in an actor's lane: commands, ends of children, completions of awaits, timers.
 /// run(node, cell): take effect in the cell's turn; run(node, nullptr): the incarnation it was meant for is gone.
@@ -93,6 +113,8 @@ struct ActorOps {
   Handled (*terminating)(Cell&, const Result<>& why) = nullptr;
   void (*release)(Body&, SlabPool&) noexcept = nullptr;  ///< destroys the arguments and frees the block
   std::string (*describe)(const Cell&) = nullptr;        ///< what the actor says of its state; null: nothing
+  const RouteEntry* routes = nullptr;                    ///< the messages that it declares (route.hpp)
+  std::size_t route_count = 0;
 };
 
 /// In front of each actor's memory: what is kept over its incarnations.
@@ -244,7 +266,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   std::atomic<std::uint32_t> signals{0};  // [any]
   Lane<LaneNode> lane;                    // [any]
   Body* body = nullptr;
-  Extras* extras = nullptr;
+  PublishedPointer<Extras> extras;
   Cell* parent = nullptr;               // constant for a generation
   std::atomic<SideBox*> side{nullptr};  // [any] of a mailbox with a lock, or with waiting senders; sticky
   Cell* previous_sibling = nullptr;     // [parent]
@@ -291,10 +313,11 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool stop_at_start = false;      // a kept place was told to stop: it closes when it would be begun
   bool stop_ordered = false;
   bool keep_place = false;
-  bool own_end = false;   // it ended by itself, not by order
-  bool quiet = false;     // [parent] kept: nothing left to stop
-  bool in_group = false;  // [parent] is restarted with others
-  bool asked = false;     // [parent] a Verdict is awaited
+  bool own_end = false;                // it ended by itself, not by order
+  bool quiet = false;                  // [parent] kept: nothing left to stop
+  bool in_group = false;               // [parent] is restarted with others
+  bool asked = false;                  // [parent] a Verdict is awaited
+  std::atomic<bool> has_board{false};  // [any] somebody asked for what it publishes (scopes.hpp)
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {

@@ -1,0 +1,322 @@
+// Boards of places: publishing, looking up, routes, figures (promises R1, R5).
+//
+// A place's board is made when somebody first asks for it: its owner, or whoever wants to look or listen. Who makes it sets
+// has_board and then, under the registry's lock, compares the generation; who ends the place changes the generation and
+// then looks at has_board. So either no board is made, or it is found and closed.
+#include "scopes.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "backstage/actor/resource.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+namespace {
+
+/// What is known of an actor by whoever is not in its turn.
+[[nodiscard]] std::shared_ptr<Service> seen_from_outside(const Cell& cell, const ActorOps* ops, std::string name) {
+  auto service = std::make_shared<Service>();
+  service->name = std::move(name);
+  if (ops != nullptr) service->type = ops->type;
+  service->status = cell.status.load(std::memory_order_relaxed);
+  service->rolled_up = service->status;
+  service->suspended = cell.suspended.load(std::memory_order_relaxed);
+  service->handled = cell.handled.load(std::memory_order_relaxed);
+  return service;
+}
+
+[[nodiscard]] bool is_alive(const void* place, std::uint32_t generation) {
+  // seq_cst: Dekker's pattern with Scopes::take, see above.
+  return static_cast<const Cell*>(place)->gate.load(std::memory_order_seq_cst) >> gate_bit::bits == generation;
+}
+
+void publish_service(Cell& cell, Board& board) {
+  const Extras* const extras = cell.extras;
+  auto service = std::make_shared<Service>();
+  service->name = cell.step();
+  service->type = cell.ops().type;
+  service->status = cell.status.load(std::memory_order_relaxed);
+  service->rolled_up = service->status;
+  service->incarnation = cell.incarnation;
+  service->restarts = cell.incarnation > 1 ? cell.incarnation - 1 : 0;
+  service->suspended = cell.suspended.load(std::memory_order_relaxed);
+  service->handled = cell.handled.load(std::memory_order_relaxed);
+  if (extras != nullptr) {
+    service->word = extras->status_word;
+    service->last_error = extras->last_error;
+    service->last_error_at = extras->last_error_at;
+  }
+  const Wanted kind = wanted<Service>();
+  (void)board.publish({kind.type, kind.name, std::move(service), 0, true, 0});
+}
+
+struct ServiceNode : LaneNode {
+  std::shared_ptr<Board> board;
+};
+
+/// From now on the place publishes its Service with each change, and once at once.
+void want_service(Cell& cell, std::uint32_t generation, const std::shared_ptr<Board>& board) {
+  if (!board->want_service()) return;
+  auto node = std::make_unique<ServiceNode>();
+  node->generation = generation;
+  node->board = board;
+  node->run = [](LaneNode& lane_node, Cell* at) {
+    const std::unique_ptr<ServiceNode> it(static_cast<ServiceNode*>(&lane_node));
+    if (at != nullptr) if_memory([&] { publish_service(*at, *it->board); });
+  };
+  cell.post_lane(*node.release());
+}
+
+[[nodiscard]] std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return "[" + text + "]";
+}
+
+[[nodiscard]] std::vector<std::string> published_on(const std::shared_ptr<Board>& board) {
+  std::vector<std::string> names;
+  if (board == nullptr) return names;
+  for (const Board::Posted& one : board->all()) {
+    if (!one.name.empty()) names.emplace_back(one.name);
+  }
+  return names;
+}
+
+[[nodiscard]] Error place_is_over(const std::string& what) { return Error(Errc::gone, "'" + what + "' has ended"); }
+
+}  // namespace
+
+Scoped& need_scoped(Cell& cell) {
+  Extras& extras = cell.need_extras();
+  if (extras.scoped == nullptr) extras.scoped = std::make_shared<Scoped>();
+  return *extras.scoped;
+}
+
+// ------------------------------------------------------------------------------------------------ boards
+
+std::shared_ptr<Board> need_board(Cell* cell, std::uint32_t generation) {
+  if (cell == nullptr) return nullptr;
+  const Visit visit(cell);
+  if (visit.core() == nullptr) return nullptr;
+  // seq_cst: before the look at the generation.
+  cell->has_board.store(true, std::memory_order_seq_cst);
+  return Core::of(*visit.core()).boards.need(cell, generation, &is_alive);
+}
+
+std::shared_ptr<Board> my_board(Cell& me) {
+  Extras& extras = me.need_extras();
+  if (extras.board == nullptr) {
+    me.has_board.store(true, std::memory_order_seq_cst);
+    extras.board = me.core().boards.need(&me, place_generation_of(me), &is_alive);
+  }
+  return extras.board;
+}
+
+namespace {
+
+/// Null: nobody has asked for it so far, so nothing is on it; or the place is over.
+[[nodiscard]] std::shared_ptr<Board> find_board(Core& core, const Cell& cell, std::uint32_t generation) {
+  // acquire: a hint; who has published there before us is seen.
+  if (!cell.has_board.load(std::memory_order_acquire)) return nullptr;
+  return core.boards.find(&cell, generation);
+}
+
+}  // namespace
+
+std::shared_ptr<Board> find_board_of(const FoundPlace& place) {
+  const Visit visit(place.cell);
+  if (visit.core() == nullptr) return nullptr;
+  return find_board(Core::of(*visit.core()), *place.cell, place.generation);
+}
+
+std::shared_ptr<Board> Scopes::take(Core& core, Cell& child) noexcept {
+  // The generation has changed before. seq_cst: see above.
+  if (!child.has_board.load(std::memory_order_seq_cst)) return nullptr;
+  child.has_board.store(false, std::memory_order_relaxed);
+  return core.boards.take(&child);
+}
+
+void Scopes::status_changed(Cell& cell) noexcept {
+  if_memory([&] {
+    const std::shared_ptr<Board> board = find_board(cell.core(), cell, place_generation_of(cell));
+    if (board != nullptr && board->wants_service()) publish_service(cell, *board);
+  });
+}
+
+// -------------------------------------------------------------------------------------------- publishing
+
+void publish_value(Cell& me, const Wanted& wanted, std::shared_ptr<const void> value, bool exposed) {
+  const std::shared_ptr<Board> board = my_board(me);
+  if (exposed) {
+    Scoped& mine = need_scoped(me);
+    if (std::find(mine.exposed.begin(), mine.exposed.end(), wanted.type) == mine.exposed.end()) {
+      mine.exposed.push_back(wanted.type);
+      std::uint32_t depth = 0;
+      for (const Cell* at = me.parent; at != nullptr; at = at->parent) ++depth;
+      me.core().boards.expose(wanted.type, {&me, place_generation_of(me), depth});
+    }
+  }
+  (void)board->publish({wanted.type, wanted.name, std::move(value), 0, false, 0});
+}
+
+std::shared_ptr<const void> withdraw_value(Cell& me, const Wanted& wanted) {
+  if (me.extras == nullptr || me.extras->board == nullptr) return nullptr;
+  if (me.extras->scoped != nullptr && std::erase(me.extras->scoped->exposed, wanted.type) != 0) {
+    me.core().boards.withdraw(wanted.type, &me);
+  }
+  return me.extras->board->withdraw(wanted.type);
+}
+
+void publish_at_root(CoreFace& face, const Wanted& wanted, std::shared_ptr<const void> value) {
+  Core& core = Core::of(face);
+  const std::shared_ptr<Board> board = need_board(core.root, core.root->generation());
+  if (board == nullptr)
+    throw Need::fail(Error(Errc::stopping, "the runtime has ended: nothing is published any more"));
+  (void)board->publish({wanted.type, wanted.name, std::move(value), 0, false, 0});
+}
+
+std::shared_ptr<const void> withdraw_at_root(CoreFace& face, const Wanted& wanted) {
+  Core& core = Core::of(face);
+  const std::shared_ptr<Board> board = find_board(core, *core.root, core.root->generation());
+  return board != nullptr ? board->withdraw(wanted.type) : nullptr;
+}
+
+Result<Path> find_exposed(const Cell& me, const Wanted& wanted, bool highest) {
+  const BoardRegistry& boards = me.core().boards;
+  const auto found = highest ? boards.highest(wanted.type) : boards.lowest(wanted.type);
+  if (!found) {
+    return Error(Errc::not_found,
+                 "nobody exposes a " + std::string(wanted.name) + ": publish it by cx.expose(value)");
+  }
+  return PathAccess::place(static_cast<Cell*>(const_cast<void*>(found->place)), found->generation);
+}
+
+// --------------------------------------------------------------------------------------------- looking up
+
+Result<LookedUp> look_up_at(const FoundPlace& place, const std::shared_ptr<Board>& board, const Wanted& wanted,
+                            const std::string& what) {
+  const Visit visit(place.cell);
+  if (visit.core() == nullptr) return place_is_over(what);
+  LookedUp found;
+  found.cell = place.cell;
+  found.generation = place.generation;
+  if (!is_alive(place.cell, place.generation)) return place_is_over(what);
+  if (wanted.kind == Wanted::Kind::ref) {
+    if (place.ops != nullptr && place.ops->type_id != wanted.actor) {
+      return Error(Errc::invalid, "'" + what + "' is a " + std::string(place.ops->type) + ", not a " +
+                                      std::string(wanted.actor_name));
+    }
+    return found;
+  }
+  if (board != nullptr) {
+    if (auto posted = board->find(wanted.type)) {
+      found.value = std::move(posted->value);
+      found.version = posted->version;
+      return found;
+    }
+  }
+  if (wanted.kind == Wanted::Kind::service) {
+    found.value = seen_from_outside(*place.cell, place.ops, what.substr(what.rfind('/') + 1));
+    return found;
+  }
+  return Error(Errc::not_found, "no " + std::string(wanted.name) + " is published at '" + what + "': there is " +
+                                    listed(published_on(board)));
+}
+
+Result<LookedUp> look_up(CoreFace& face, Cell* from, const Path& where, const Wanted& wanted) {
+  const Result<FoundPlace> place = find_place(face, from, where);
+  if (!place) return place.error();
+  return look_up_at(*place, find_board_of(*place), wanted, where.text());
+}
+
+Result<LookedUp> look_up_nearest(Cell& from, const Wanted& wanted) {
+  Core& core = from.core();
+  for (Cell* at = &from; at != nullptr; at = at->parent) {
+    const std::uint32_t generation = place_generation_of(*at);
+    if (wanted.kind == Wanted::Kind::ref) {
+      if (at->ops().type_id == wanted.actor) return LookedUp{nullptr, 0, at, generation};
+      continue;
+    }
+    const std::shared_ptr<Board> board = find_board(core, *at, generation);
+    if (board != nullptr) {
+      if (auto posted = board->find(wanted.type)) {
+        return LookedUp{std::move(posted->value), posted->version, at, generation};
+      }
+    }
+    if (wanted.kind == Wanted::Kind::service) {
+      return LookedUp{seen_from_outside(*at, &at->ops(), at->step()), 0, at, generation};
+    }
+  }
+  return Error(Errc::not_found,
+               "no " + std::string(wanted.name) + " is published by " + from.full_path() + " or anybody above it");
+}
+
+Result<Scope> ScopeAccess::open(CoreFace& face, Cell* from, const Path& where) {
+  const Result<FoundPlace> place = find_place(face, from, where);
+  if (!place) return place.error();
+  std::shared_ptr<Board> board = need_board(place->cell, place->generation);
+  if (board == nullptr) return place_is_over(where.text());
+  return Scope(*place, std::move(board), where.text());
+}
+
+// ----------------------------------------------------------------------------------------------- incarnation
+
+void listens_to_service(const FoundPlace& place, const std::shared_ptr<Board>& board, const Wanted& wanted) {
+  if (wanted.kind == Wanted::Kind::service) want_service(*place.cell, place.generation, board);
+}
+
+}  // namespace detail
+
+std::vector<std::string> Scope::resources() const { return detail::published_on(board_); }
+
+std::vector<std::string> Scope::routes() const {
+  std::vector<std::string> names;
+  for (const detail::FoundRoute& one : detail::all_routes(place_, board_)) names.emplace_back(one.entry.name);
+  return names;
+}
+
+std::vector<Metric> Scope::metrics() const {
+  const std::shared_ptr<detail::MetricSet> set = board_->metrics();
+  return set != nullptr ? set->read() : std::vector<Metric>();
+}
+
+Result<Scope> Context::scope(const Path& where) const {
+  auto& me = const_cast<detail::Cell&>(cell());
+  return detail::ScopeAccess::open(me.core(), &me, where);
+}
+Result<Scope> Runtime::scope(const Path& where) const { return detail::ScopeAccess::open(*core_, nullptr, where); }
+detail::CoreFace& Runtime::face() const noexcept { return *core_; }
+
+namespace {
+
+[[nodiscard]] detail::MetricSet& my_metrics(detail::Cell& me) {
+  // In its own turn a place is alive, so there is a board, and it keeps them.
+  return *detail::my_board(me)->metrics([](const std::string& path) { return std::make_shared<detail::MetricSet>(path); },
+                         me.full_path());
+}
+
+}  // namespace
+
+Counter Context::counter(std::string_view figure) { return my_metrics(cell()).counter(figure).or_fail(); }
+Gauge Context::gauge(std::string_view figure) { return my_metrics(cell()).gauge(figure).or_fail(); }
+Histogram Context::histogram(std::string_view figure) { return my_metrics(cell()).histogram(figure).or_fail(); }
+
+std::vector<ActorMetrics> Runtime::metrics() const {
+  std::vector<std::shared_ptr<detail::MetricSet>> sets;
+  core_->boards.for_each([&](const void*, const detail::Board& board) {
+    if (auto set = board.metrics()) sets.push_back(std::move(set));
+  });
+  std::vector<ActorMetrics> all;
+  all.reserve(sets.size());
+  for (const auto& set : sets) all.push_back({set->owner(), set->read()});
+  std::sort(all.begin(), all.end(), [](const ActorMetrics& a, const ActorMetrics& b) { return a.path < b.path; });
+  return all;
+}
+
+}  // namespace v0
+}  // namespace backstage
