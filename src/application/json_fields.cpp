@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstdint>
 #include <utility>
 
 namespace backstage {
@@ -18,76 +17,6 @@ std::string cut(std::string text) {
   if (text.size() > shown_bytes) text = text.substr(0, shown_bytes) + "...";
   return text;
 }
-
-class Fields final : public JsonFields {
- public:
-  Fields(const json::object& fields, std::string where, std::vector<std::string> known)
-      : fields_(fields), where_(std::move(where)), known_(std::move(known)) {}
-
-  /// No field but those that are declared.
-  [[nodiscard]] Result<> check() const {
-    for (const auto& [name, value] : fields_) {
-      if (std::find(known_.begin(), known_.end(), std::string_view(name)) == known_.end()) {
-        return Error(Errc::not_found,
-                     where_ + " has no field '" + std::string(name) + "': its fields are " + listed(known_));
-      }
-    }
-    return {};
-  }
-
-  [[nodiscard]] bool has(std::string_view name) const override { return fields_.contains(name); }
-  [[nodiscard]] Result<bool> boolean(std::string_view name) const override {
-    const json::value* const value = fields_.if_contains(name);
-    if (value == nullptr || !value->is_bool()) return wrong(name, "true or false");
-    return value->get_bool();
-  }
-  [[nodiscard]] Result<std::int64_t> integer(std::string_view name, std::int64_t least,
-                                             std::int64_t most) const override {
-    const json::value* const value = fields_.if_contains(name);
-    json::error_code bad;
-    const auto number = value != nullptr ? value->to_number<std::int64_t>(bad) : 0;
-    if (value == nullptr || !is_whole(*value) || bad || number < least || number > most) {
-      return wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-    }
-    return number;
-  }
-  [[nodiscard]] Result<std::uint64_t> natural(std::string_view name, std::uint64_t most) const override {
-    const json::value* const value = fields_.if_contains(name);
-    json::error_code bad;
-    const auto number = value != nullptr ? value->to_number<std::uint64_t>(bad) : 0;
-    if (value == nullptr || !is_whole(*value) || bad || number > most) {
-      return wrong(name, "a whole number from 0 to " + std::to_string(most));
-    }
-    return number;
-  }
-  [[nodiscard]] Result<double> number(std::string_view name) const override {
-    const json::value* const value = fields_.if_contains(name);
-    if (value == nullptr || !value->is_number()) return wrong(name, "a number");
-    return value->to_number<double>();
-  }
-  [[nodiscard]] Result<std::string> text(std::string_view name) const override {
-    const json::value* const value = fields_.if_contains(name);
-    if (value == nullptr || !value->is_string()) return wrong(name, "a text");
-    return std::string(value->get_string());
-  }
-
- private:
-  [[nodiscard]] static bool is_whole(const json::value& value) { return value.is_int64() || value.is_uint64(); }
-  [[nodiscard]] Error wrong(std::string_view name, const std::string& wanted) const {
-    const std::string place = where_ + ", field '" + std::string(name) + "': ";
-    const json::value* const value = fields_.if_contains(name);
-    if (value == nullptr) {
-      std::vector<std::string> there;
-      for (const auto& [other, ignored] : fields_) there.emplace_back(other);
-      return Error(Errc::invalid, place + "it is missing and has to be " + wanted + "; there is " + listed(there));
-    }
-    return Error(Errc::invalid, place + cut(json::serialize(*value)) + " is not " + wanted);
-  }
-
-  const json::object& fields_;
-  std::string where_;
-  std::vector<std::string> known_;
-};
 
 Error no_form(std::string_view text) {
   return Error(Errc::invalid, "passthrough: " + cut(std::string(text)) +
@@ -128,10 +57,10 @@ Result<ReadMessage> read_message(const AddressedJson& from, const std::vector<Ta
     return Error(Errc::not_found,
                  "app '" + from.app + "' takes no message '" + from.message + "': it takes " + listed(names));
   }
-  const json::value whole = json::parse(from.fields);
-  const Fields fields(whole.get_object(), "app '" + from.app + "', message '" + from.message + "'", found->fields);
-  if (Result<> known = fields.check(); !known) return known.error();
-  auto message = found->read(fields);
+  const Result<JsonText> fields =
+      JsonText::read(from.fields, "app '" + from.app + "', message '" + from.message + "'");
+  if (!fields) return fields.error();
+  auto message = found->read(fields->root());
   if (!message) return message.error();
   return ReadMessage{&*found, std::move(message).value()};
 }

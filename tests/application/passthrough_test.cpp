@@ -131,4 +131,16 @@ TEST_F(Passing, L7_an_app_passes_a_typed_message_without_knowing_the_other_ones_
   EXPECT_NE(lines[2].find("it takes [shutdown, greet]"), std::string::npos) << lines[2];
 }
 
+TEST(PassingPlainly, L7_without_declared_fields_they_are_those_of_the_struct) {
+  sim::TestRuntime world;
+  Diary diary{world};
+  Program program{world, list(app<HelloWorld>("hello_world", &diary).takes<Greet>("greet"))};
+  (void)diary.take();
+  EXPECT_TRUE(world.ask<Passthrough>(program.top, R"({"hello_world":{"greet":{"name":"sea","times":3}}})"));
+  EXPECT_EQ(diary.take(), (Lines{"0 sea x3"}));
+  EXPECT_EQ(world.ask<Passthrough>(program.top, R"({"hello_world":{"greet":{"name":"sea"}}})").error().text(),
+            "app 'hello_world', message 'greet', field 'times': it is missing and has to be a whole number from "
+            "-2147483648 to 2147483647; there is [name]");
+}
+
 }  // namespace

@@ -128,13 +128,25 @@ void add_taken(AppActor& actor, std::string name, std::vector<MessageField<M>> f
   taken.name = std::move(name);
   taken.type = &message_tag<M>;
   for (const MessageField<M>& one : fields) taken.fields.push_back(one.name);
-  taken.read = [all = std::move(fields)](const JsonFields& from) -> Result<std::shared_ptr<void>> {
-    auto message = std::make_shared<M>();
-    for (const MessageField<M>& one : all) {
-      if (Result<> read = one.read(*message, from); !read) return read.error();
-    }
-    return std::shared_ptr<void>(std::move(message));
-  };
+  if (fields.empty()) {
+    taken.read = [](const JsonIn& object) -> Result<std::shared_ptr<void>> {
+      auto message = std::make_shared<M>();
+      if constexpr (Fielded<M>) {
+        if (Result<> read = read_json(object, *message); !read) return read.error();
+      }
+      return std::shared_ptr<void>(std::move(message));
+    };
+  } else {
+    taken.read = [all = std::move(fields),
+                  names = taken.fields](const JsonIn& object) -> Result<std::shared_ptr<void>> {
+      if (Result<> known = object.check_members({names.begin(), names.end()}); !known) return known.error();
+      auto message = std::make_shared<M>();
+      for (const MessageField<M>& one : all) {
+        if (Result<> read = one.read(*message, object); !read) return read.error();
+      }
+      return std::shared_ptr<void>(std::move(message));
+    };
+  }
   taken.deliver = [](Place place, void* message) {
     RefAccess::make<A>(place.cell, place.generation).send(std::move(*static_cast<M*>(message)));
   };
