@@ -43,6 +43,10 @@ constexpr std::array workloads{
     Entry{"payload", "B N", "message of 8, 64 or 1024 bytes, otherwise as in counting", &payload},
     Entry{"latency", "P N", "message: P pairs play ping-pong, N rounds each; from send to handler", &latency},
     Entry{"burst", "A M", "actor that comes and goes, or message that piles up; resident 5 s later", &burst},
+    Entry{"lookup", "N", "resource of the parent, looked up", &lookup},
+    Entry{"publish", "S N", "value published N times to S subscribers, until all have heard the last", &publish},
+    Entry{"path", "N", "actor found by a path of ten steps", &path},
+    Entry{"scopes", "N", "resource looked up at a random one of N scopes", &scopes},
     // After the Savina suite.
     Entry{"throughput", "A N", "message: A actors get N each in turn, with a little work", &savina::throughput},
     Entry{"philosophers", "P N", "meal: P eat N each, forks from an arbiter", &savina::philosophers},

@@ -113,5 +113,9 @@ Outcome outside(const Settings&);
 Outcome payload(const Settings&);
 Outcome latency(const Settings&);
 Outcome burst(const Settings&);
+Outcome lookup(const Settings&);
+Outcome publish(const Settings&);
+Outcome path(const Settings&);
+Outcome scopes(const Settings&);
 
 }  // namespace bench

@@ -52,6 +52,7 @@ THROUGH = {
     "src/application/apps_impl.cpp": "the error of an app",
     "src/actor/life.cpp": "the code of a failure whose text no memory was left for",
     "src/actor/links.cpp": "the end of another actor, with its own error beneath",
+    "src/actor/subscriptions.cpp": "what became of the resource, told in the log as well",
 }
 
 # Raised by their code alone, or thrown as something else than an Error: the test that does it.

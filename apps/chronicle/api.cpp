@@ -15,14 +15,13 @@ using backstage::Task;
 namespace http = backstage::http;
 namespace net = backstage::net;
 
-Result<> Api::init(Context& cx) {
+Task<Result<>> Api::init(Context& cx) {
   if (!store_) {
-    const auto store = cx.app<Store>("store");
-    if (!store) return store.error();
-    store_ = *store;
-    const auto ingest = cx.app<Ingest>("ingest");
-    if (!ingest) return ingest.error();
-    ingest_ = *ingest;
+    const auto both = (co_await cx.depends_on<OpenStore, Ref<Ingest>>(cx.sibling("store"), cx.sibling("ingest"))
+                           .within(open_within))
+                          .or_fail();
+    store_ = std::get<OpenStore>(both).store;
+    ingest_ = std::get<Ref<Ingest>>(both);
   }
   auto facts = std::make_shared<Desk::Facts>();
   facts->started = cx.environment().clock().wall();
@@ -40,14 +39,14 @@ Result<> Api::init(Context& cx) {
   auto opened = http::Server::open(cx.environment().door<net::Network>(), server,
                                    make_routes(std::make_shared<Reception>(std::move(desks))));
   if (!opened) {
-    return Error(Errc::unavailable,
-                 "cannot listen on 127.0.0.1:" + std::to_string(settings_->port) + " (--port names another)",
-                 opened.error());
+    co_return Error(Errc::unavailable,
+                    "cannot listen on 127.0.0.1:" + std::to_string(settings_->port) + " (--port names another)",
+                    opened.error());
   }
   server_ = std::move(opened).value();
   settings_->bound_port->store(server_->local_port());
   cx.log().info("listening", {{"port", server_->local_port()}});
-  return {};
+  co_return Result<>();
 }
 
 Task<> Api::terminating(Context& cx) {

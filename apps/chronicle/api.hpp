@@ -24,12 +24,12 @@ class Api {
  public:
   struct GetPort {};
 
-  /// Without refs: the applications named "store" and "ingest".
+  /// Without refs: the siblings named "store", once it is open, and "ingest".
   explicit Api(std::shared_ptr<const Settings> settings, backstage::Ref<Store> store = {},
                backstage::Ref<Ingest> ingest = {}, ApiOptions options = {})
       : settings_(std::move(settings)), store_(store), ingest_(ingest), options_(options) {}
 
-  Result<> init(backstage::Context& cx);
+  backstage::Task<Result<>> init(backstage::Context& cx);
   backstage::Task<> terminating(backstage::Context& cx);
   std::uint16_t handle(GetPort) const { return server_->local_port(); }
 

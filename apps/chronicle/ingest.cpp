@@ -62,12 +62,8 @@ std::string intake_line(const StoreState& state, std::uint64_t messages_before, 
   return line;
 }
 
-Result<> Ingest::init(Context& cx) {
-  if (!store_) {
-    const auto store = cx.app<Store>("store");
-    if (!store) return store.error();
-    store_ = *store;
-  }
+Task<Result<>> Ingest::init(Context& cx) {
+  if (!store_) store_ = (co_await cx.depends_on<OpenStore>(cx.sibling("store")).within(open_within)).or_fail().store;
   const Ref<Ingest> me = cx.self(this);
   if (!settings_->no_host) cx.spawn(source(child<HostSource>("host", store_, me)));
   start_files(cx, settings_->files, LineFollower::Mode::once);
@@ -75,7 +71,7 @@ Result<> Ingest::init(Context& cx) {
   if (!settings_->no_apt) cx.spawn(source(child<AptSource>("packages", store_, me)));
   printed_at_ = cx.now();
   cx.send_every(1s, me, Tick{});
-  return {};
+  co_return Result<>();
 }
 
 void Ingest::start_files(Context& cx, const std::vector<std::string>& files, LineFollower::Mode mode) {

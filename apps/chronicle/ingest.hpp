@@ -17,11 +17,11 @@ struct ListSources {};
 
 class Ingest {
  public:
-  /// Without a store: the application named "store".
+  /// Without a store: the sibling named "store", once it is open.
   explicit Ingest(std::shared_ptr<const Settings> settings, backstage::Ref<Store> store = {})
       : settings_(std::move(settings)), store_(store) {}
 
-  Result<> init(backstage::Context& cx);
+  backstage::Task<Result<>> init(backstage::Context& cx);
   void handle(SourceReport report);
   std::vector<SourceReport> handle(ListSources) const;
   struct Tick {};

@@ -89,6 +89,7 @@ Task<Result<>> Store::init(Context& cx) {
   auto opened = flat(co_await cx.blocking(moved(open)).within(as_long_as_it_takes));
   if (!opened) co_return opened.error();
   cx.log().info("the store is open", {{"messages", shelf_->messages}, {"bytes", shelf_->bytes}});
+  cx.publish(OpenStore{cx.self(this)});
   co_return Result<>();
 }
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "backstage/actor/actor.hpp"
+#include "backstage/actor/resource.hpp"
 #include "chronicle/settings.hpp"
 #include "chronicle/storage.hpp"
 
@@ -58,6 +59,14 @@ struct StoreState {
 /// write itself.
 inline constexpr backstage::Duration most_wait = std::chrono::seconds(8);
 inline constexpr backstage::Duration store_within = std::chrono::seconds(25);
+
+class Store;
+/// What the store publishes once it is open, and until it closes: whoever depends on it has a store that serves.
+struct OpenStore {
+  backstage::Ref<Store> store;
+};
+/// For how long those who depend on it wait for that, each time they begin.
+inline constexpr backstage::Duration open_within = std::chrono::seconds(30);
 
 /// How much may wait for its group. One group more may be under way.
 struct StoreBounds {

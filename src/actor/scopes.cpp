@@ -296,8 +296,8 @@ namespace {
 
 [[nodiscard]] detail::MetricSet& my_metrics(detail::Cell& me) {
   // In its own turn a place is alive, so there is a board, and it keeps them.
-  return *detail::my_board(me)->metrics([](const std::string& path) { return std::make_shared<detail::MetricSet>(path); },
-                         me.full_path());
+  return *detail::my_board(me)->metrics(
+      [](const std::string& path) { return std::make_shared<detail::MetricSet>(path); }, me.full_path());
 }
 
 }  // namespace
