@@ -81,8 +81,8 @@ struct Extras {
   std::size_t children = 0;
   mutable std::shared_mutex names_mutex;  // [any] reads while it holds a share
   std::vector<Cell*> passages;            // unnamed children that have had children: passed through by paths
-  std::uint32_t passage_at = no_passage;  // under the parent's mutex: where this one stands there
-  static constexpr std::uint32_t no_passage = ~std::uint32_t{0};
+  std::uint32_t passage_at = 0;           // under the parent's mutex: where this one stands there
+  bool is_passage = false;                // own turn, and whoever reaps it: it stands there
   NameIndex<Cell> names;
   Cell* stopping_child = nullptr;
   std::shared_ptr<const ChildOrder> child_order;  // null: youngest first, one after the other

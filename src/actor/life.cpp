@@ -75,8 +75,8 @@ void Cell::set_status(Status next, std::string_view word) {
   if (before == next && word_before == word) return;
   if (word_before != word) need_extras().status_word = word;
   status.store(next, std::memory_order_relaxed);
-  // relaxed: who has just asked for a board and is not seen yet looks at the status by itself.
-  if (has_board.load(std::memory_order_relaxed)) Scopes::status_changed(*this);
+  // Who has just asked for a board and is not seen yet looks at the status by itself.
+  if (board_mark.is_asked()) Scopes::status_changed(*this);
   Core& all = core();
   const ReportTarget* const report =
       body->policy != &default_policy ? &static_cast<const OwnPolicy*>(body->policy)->report : nullptr;

@@ -63,6 +63,15 @@ class NameIndex {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Of at most n of them.
+  template <class F>
+  void for_some(std::size_t n, F f) const {
+    for (std::size_t at = 0; at < slots_.size() && n > 0; ++at) {
+      if (slots_[at] == nullptr) continue;
+      f(*slots_[at]);
+      --n;
+    }
+  }
   template <class F>
   void for_each(F f) const {
     for (Named* const named : slots_) {

@@ -14,6 +14,7 @@
 
 #include "backstage/actor/runtime.hpp"
 #include "core.hpp"
+#include "inspecting.hpp"
 #include "scopes.hpp"
 
 namespace backstage {
@@ -22,7 +23,10 @@ namespace detail {
 namespace {
 
 constexpr std::size_t most_steps = 256;
+constexpr std::size_t most_levels = 2 * most_steps;  // unnamed ones that are passed through count, too
+constexpr std::size_t most_missing = 32;
 constexpr std::size_t most_named = 8;
+constexpr std::size_t most_sorted = 256;
 
 /// A Path as names to go down by, from an actor that is known to live.
 struct Way {
@@ -96,19 +100,20 @@ class Descent {
   explicit Descent(std::span<const std::string_view> names) : all_(names) {}
 
   /// `at` is kept alive by who it is above, or by the locks that our callers hold.
-  [[nodiscard]] bool go(Cell& at, std::size_t step) {
+  [[nodiscard]] bool go(Cell& at, std::size_t step, std::size_t level = 0) {
+    if (level == most_levels) return false;
     const std::string_view name = all_[step];
     const Extras* const extras = at.extras.seen_by_others();
     if (extras == nullptr) return miss(at, step, nullptr);
     const std::shared_lock lock(extras->names_mutex);
     if (Cell* const child = extras->names.find(name)) {
       if (step + 1 == all_.size()) return hit(at, *child);
-      if (go(*child, step + 1)) return true;
+      if (go(*child, step + 1, level + 1)) return true;
     }
     for (Cell* const passage : extras->passages) {
       const bool meant = name.front() == '#' && passage->step() == name;
       if (meant && step + 1 == all_.size()) return hit(at, *passage);
-      if (go(*passage, meant ? step + 1 : step)) return true;
+      if (go(*passage, meant ? step + 1 : step, level + 1)) return true;
     }
     return miss(at, step, extras);
   }
@@ -119,7 +124,9 @@ class Descent {
   bool missed = false;
   Cell* missed_at = nullptr;
   std::uint32_t missed_generation = 0;
+  bool has_passages = false;
   std::string text;
+  std::vector<MissingPlace::Step> steps;
 
  private:
   [[nodiscard]] bool hit(Cell& at, Cell& place) {
@@ -130,6 +137,7 @@ class Descent {
     return cell.parent != nullptr && cell.name().empty();
   }
   [[nodiscard]] bool miss(Cell& at, std::size_t step, const Extras* extras) {
+    if (steps.size() < most_missing) steps.push_back({&at, place_generation_of(at), std::string(all_[step])});
     if (missed && step < depth) return false;
     // Of the same step, somebody with a name is told rather than who was only passed through.
     if (missed && step == depth && (!is_unnamed(*missed_at) || is_unnamed(at))) return false;
@@ -137,26 +145,43 @@ class Descent {
     depth = step;
     missed_at = &at;
     missed_generation = place_generation_of(at);
-    std::string there;
-    std::size_t shown = 0;
-    if (extras != nullptr) {
-      std::vector<std::string_view> names;
-      extras->names.for_each([&](const Cell& child) { names.push_back(child.name()); });
-      std::sort(names.begin(), names.end());
-      for (const std::string_view one : names) {
-        if (++shown > most_named) {
-          there += ", ... (" + std::to_string(names.size()) + " in all)";
-          break;
-        }
-        there += (there.empty() ? "" : ", ") + std::string(one);
-      }
-    }
-    text = at.full_path() + " has children [" + there + "]";
+    has_passages = extras != nullptr && !extras->passages.empty();
+    text = at.full_path() + " has children [" + (extras != nullptr ? some_of(extras->names) : "") + "]";
     return false;
+  }
+  /// The first few by name; of very many children just any.
+  [[nodiscard]] static std::string some_of(const NameIndex<Cell>& index) {
+    std::vector<std::string_view> names;
+    index.for_some(most_sorted, [&](const Cell& child) { names.push_back(child.name()); });
+    std::sort(names.begin(), names.end());
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), most_named); ++i) {
+      text += (i == 0 ? "" : ", ") + std::string(names[i]);
+    }
+    if (names.size() > most_named) text += ", ... (" + std::to_string(index.size()) + " in all)";
+    return text;
   }
 
   std::span<const std::string_view> all_;
 };
+
+[[nodiscard]] Error has_ended(const Path& path) { return Error(Errc::gone, "'" + path.text() + "' has ended"); }
+
+/// What a Ref names. A Path may have come from anybody, so its type is asked of the place itself.
+[[nodiscard]] Result<FoundPlace> find_ref(const Path& path) {
+  Cell* const cell = PathAccess::cell(path);
+  if (cell == nullptr) return Error(Errc::gone, "a null Ref is nobody's place");
+  const Visit visit(cell);
+  if (visit.core() != nullptr) {
+    const Naming naming(Core::of(*visit.core()), *cell, PathAccess::generation(path));
+    if (naming.is_there()) {
+      Cell* const above = cell->parent;
+      return FoundPlace{cell, PathAccess::generation(path), &cell->ops(), above,
+                        above != nullptr ? place_generation_of(*above) : 0};
+    }
+  }
+  return has_ended(path);
+}
 
 }  // namespace
 
@@ -165,14 +190,8 @@ CoreFace& face_of(const Cell& cell) noexcept { return *chunk_of(&cell).core.load
 Result<FoundPlace> find_place(CoreFace& face, Cell* from, const Path& path, MissingPlace* missing) {
   Core& core = Core::of(face);
   if (PathAccess::is_place(path)) {
-    FoundPlace found;
-    found.cell = PathAccess::cell(path);
-    found.generation = PathAccess::generation(path);
-    if (found.cell == nullptr) {
-      Error error(Errc::gone, "a null Ref is nobody's place");
-      if (missing != nullptr) missing->error = error;
-      return error;
-    }
+    Result<FoundPlace> found = find_ref(path);
+    if (missing != nullptr) missing->error = found ? has_ended(path) : found.error();
     return found;
   }
   // From outside: the Runtime must not end meanwhile.
@@ -185,18 +204,30 @@ Result<FoundPlace> find_place(CoreFace& face, Cell* from, const Path& path, Miss
     return way.error();
   }
   if (way->names.empty()) {
+    if (missing != nullptr) missing->error = has_ended(path);
     Cell& here = *way->start;
     return FoundPlace{&here, place_generation_of(here), &here.ops(), here.parent,
                       here.parent != nullptr ? place_generation_of(*here.parent) : 0};
   }
   Descent descent(way->names);
-  if (descent.go(*way->start, 0)) return descent.found;
+  if (descent.go(*way->start, 0)) {
+    if (missing != nullptr) {
+      const FoundPlace& found = descent.found;
+      missing->steps = {{found.above, found.above_generation, std::string(way->names.back())}};
+      missing->deepest = found.above;
+      missing->deepest_generation = found.above_generation;
+      missing->error = has_ended(path);
+    }
+    return descent.found;
+  }
   const std::string step(way->names[descent.depth]);
   Error error(Errc::not_found, "no '" + path.text() + "': there is no '" + step + "', " + descent.text);
   if (missing != nullptr) {
-    missing->reached.above = descent.missed_at;
-    missing->reached.above_generation = descent.missed_generation;
-    missing->step = step;
+    missing->steps = std::move(descent.steps);
+    if (!descent.has_passages) {
+      missing->deepest = descent.missed_at;
+      missing->deepest_generation = descent.missed_generation;
+    }
     missing->error = error;
   }
   return error;
@@ -205,7 +236,7 @@ Result<FoundPlace> find_place(CoreFace& face, Cell* from, const Path& path, Miss
 Result<FoundPlace> find_actor(CoreFace& core, Cell* from, const Path& path, const void* type_id,
                               std::string_view type) {
   Result<FoundPlace> found = find_place(core, from, path);
-  if (!found || found->ops == nullptr || found->ops->type_id == type_id) return found;
+  if (!found || found->ops->type_id == type_id) return found;
   return Error(Errc::invalid,
                "'" + path.text() + "' is a " + std::string(found->ops->type) + ", not a " + std::string(type));
 }

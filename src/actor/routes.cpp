@@ -54,7 +54,6 @@ std::vector<FoundRoute> all_routes(const FoundPlace& place, const std::shared_pt
       if (is_route(posted)) all.push_back(static_cast<const ExtraRoute*>(posted.value.get())->route);
     }
   }
-  if (place.ops == nullptr) return all;
   for (std::size_t i = 0; i < place.ops->route_count; ++i) {
     const RouteEntry& entry = place.ops->routes[i];
     const bool shadowed = std::any_of(all.begin(), all.end(),
@@ -70,13 +69,11 @@ Result<FoundRoute> find_route(const FoundPlace& place, const std::shared_ptr<Boa
     if (const auto posted = board->find(key.added)) {
       return static_cast<const ExtraRoute*>(posted->value.get())->route;
     }
-    if (board->is_closed()) return Error(Errc::gone, "'" + what + "' has ended");
   }
-  if (place.ops != nullptr) {
-    for (std::size_t i = 0; i < place.ops->route_count; ++i) {
-      if (place.ops->routes[i].message == key.message)
-        return FoundRoute{place.ops->routes[i], place.cell, place.generation};
-    }
+  if (!is_there(place)) return Error(Errc::gone, "'" + what + "' has ended");
+  for (std::size_t i = 0; i < place.ops->route_count; ++i) {
+    if (place.ops->routes[i].message == key.message)
+      return FoundRoute{place.ops->routes[i], place.cell, place.generation};
   }
   return not_offered(key.name, what, all_routes(place, board));
 }
@@ -89,7 +86,7 @@ Result<FoundRoute> find_route(CoreFace& core, Cell* from, const Path& where, con
 
 Result<FoundRoute> find_route_named(const FoundPlace& place, const std::shared_ptr<Board>& board,
                                     std::string_view name, const std::string& what) {
-  if (board != nullptr && board->is_closed()) return Error(Errc::gone, "'" + what + "' has ended");
+  if (!is_there(place)) return Error(Errc::gone, "'" + what + "' has ended");
   const std::vector<FoundRoute> all = all_routes(place, board);
   const FoundRoute* found = nullptr;
   for (const FoundRoute& one : all) {

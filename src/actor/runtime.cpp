@@ -187,6 +187,10 @@ void Runtime::stop_all(Duration within) {
   const bool idle = ended && detail::blocking_work_ends(core, last);
   // Only then: a worker that is stuck does not keep us waiting for those who are inside on its account.
   if (ended) core.close_doors();
+  // Nobody reaps the root: what was published there goes now, and those of other Runtimes who listen hear that it is over.
+  if (ended) {
+    if (const std::shared_ptr<detail::Board> board = core.boards.take(core.root)) board->close();
+  }
   last = std::max(last, clock.now() + detail::grace_of_workers);
   if (!core.scheduler->stop_within(last - clock.now())) {
     core.stuck = core.find_stuck();

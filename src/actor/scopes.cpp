@@ -1,8 +1,8 @@
 // Boards of places: publishing, looking up, routes, figures (promises R1, R5).
 //
 // A place's board is made when somebody first asks for it: its owner, or whoever wants to look or listen. Who makes it sets
-// has_board and then, under the registry's lock, compares the generation; who ends the place changes the generation and
-// then looks at has_board. So either no board is made, or it is found and closed.
+// its mark and then, under the registry's lock, compares the generation; who ends the place changes the generation and
+// then looks at the mark. So either no board is made, or it is found and closed (scope/detail/place_mark.hpp).
 #include "scopes.hpp"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 
 #include "backstage/actor/resource.hpp"
 #include "lifecycle.hpp"
+#include "watching.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -18,11 +19,11 @@ namespace detail {
 
 namespace {
 
-/// What is known of an actor by whoever is not in its turn.
-[[nodiscard]] std::shared_ptr<Service> seen_from_outside(const Cell& cell, const ActorOps* ops, std::string name) {
+/// What is known of an actor by whoever is not in its turn: the same whether anybody listens to its Service or not.
+[[nodiscard]] std::shared_ptr<Service> seen_from_outside(const Cell& cell, const ActorOps& ops, std::string name) {
   auto service = std::make_shared<Service>();
   service->name = std::move(name);
-  if (ops != nullptr) service->type = ops->type;
+  service->type = ops.type;
   service->status = cell.status.load(std::memory_order_relaxed);
   service->rolled_up = service->status;
   service->suspended = cell.suspended.load(std::memory_order_relaxed);
@@ -31,7 +32,7 @@ namespace {
 }
 
 [[nodiscard]] bool is_alive(const void* place, std::uint32_t generation) {
-  // seq_cst: Dekker's pattern with Scopes::take, see above.
+  // seq_cst: behind the mark (place_mark.hpp).
   return static_cast<const Cell*>(place)->gate.load(std::memory_order_seq_cst) >> gate_bit::bits == generation;
 }
 
@@ -61,8 +62,9 @@ struct ServiceNode : LaneNode {
 
 /// From now on the place publishes its Service with each change, and once at once.
 void want_service(Cell& cell, std::uint32_t generation, const std::shared_ptr<Board>& board) {
+  if (board->wants_service()) return;
+  auto node = std::make_unique<ServiceNode>();  // before it is said that somebody wants it: there may be no memory
   if (!board->want_service()) return;
-  auto node = std::make_unique<ServiceNode>();
   node->generation = generation;
   node->board = board;
   node->run = [](LaneNode& lane_node, Cell* at) {
@@ -97,21 +99,25 @@ Scoped& need_scoped(Cell& cell) {
   return *extras.scoped;
 }
 
+bool is_there(const FoundPlace& place) noexcept {
+  const Visit visit(place.cell);
+  return visit.core() != nullptr && is_alive(place.cell, place.generation);
+}
+
 // ------------------------------------------------------------------------------------------------ boards
 
 std::shared_ptr<Board> need_board(Cell* cell, std::uint32_t generation) {
   if (cell == nullptr) return nullptr;
   const Visit visit(cell);
   if (visit.core() == nullptr) return nullptr;
-  // seq_cst: before the look at the generation.
-  cell->has_board.store(true, std::memory_order_seq_cst);
+  cell->board_mark.ask();
   return Core::of(*visit.core()).boards.need(cell, generation, &is_alive);
 }
 
 std::shared_ptr<Board> my_board(Cell& me) {
   Extras& extras = me.need_extras();
   if (extras.board == nullptr) {
-    me.has_board.store(true, std::memory_order_seq_cst);
+    me.board_mark.ask();
     extras.board = me.core().boards.need(&me, place_generation_of(me), &is_alive);
   }
   return extras.board;
@@ -121,8 +127,7 @@ namespace {
 
 /// Null: nobody has asked for it so far, so nothing is on it; or the place is over.
 [[nodiscard]] std::shared_ptr<Board> find_board(Core& core, const Cell& cell, std::uint32_t generation) {
-  // acquire: a hint; who has published there before us is seen.
-  if (!cell.has_board.load(std::memory_order_acquire)) return nullptr;
+  if (!cell.board_mark.is_asked()) return nullptr;
   return core.boards.find(&cell, generation);
 }
 
@@ -135,9 +140,8 @@ std::shared_ptr<Board> find_board_of(const FoundPlace& place) {
 }
 
 std::shared_ptr<Board> Scopes::take(Core& core, Cell& child) noexcept {
-  // The generation has changed before. seq_cst: see above.
-  if (!child.has_board.load(std::memory_order_seq_cst)) return nullptr;
-  child.has_board.store(false, std::memory_order_relaxed);
+  // The generation has changed before.
+  if (!child.board_mark.taken()) return nullptr;
   return core.boards.take(&child);
 }
 
@@ -155,10 +159,11 @@ void publish_value(Cell& me, const Wanted& wanted, std::shared_ptr<const void> v
   if (exposed) {
     Scoped& mine = need_scoped(me);
     if (std::find(mine.exposed.begin(), mine.exposed.end(), wanted.type) == mine.exposed.end()) {
-      mine.exposed.push_back(wanted.type);
+      make_room(mine.exposed);
       std::uint32_t depth = 0;
       for (const Cell* at = me.parent; at != nullptr; at = at->parent) ++depth;
       me.core().boards.expose(wanted.type, {&me, place_generation_of(me), depth});
+      mine.exposed.push_back(wanted.type);
     }
   }
   (void)board->publish({wanted.type, wanted.name, std::move(value), 0, false, 0});
@@ -166,18 +171,19 @@ void publish_value(Cell& me, const Wanted& wanted, std::shared_ptr<const void> v
 
 std::shared_ptr<const void> withdraw_value(Cell& me, const Wanted& wanted) {
   if (me.extras == nullptr || me.extras->board == nullptr) return nullptr;
+  std::shared_ptr<const void> was = me.extras->board->withdraw(wanted.type);  // the only one that may throw
   if (me.extras->scoped != nullptr && std::erase(me.extras->scoped->exposed, wanted.type) != 0) {
     me.core().boards.withdraw(wanted.type, &me);
   }
-  return me.extras->board->withdraw(wanted.type);
+  return was;
 }
 
 void publish_at_root(CoreFace& face, const Wanted& wanted, std::shared_ptr<const void> value) {
   Core& core = Core::of(face);
   const std::shared_ptr<Board> board = need_board(core.root, core.root->generation());
-  if (board == nullptr)
+  if (board == nullptr || !board->publish({wanted.type, wanted.name, std::move(value), 0, false, 0})) {
     throw Need::fail(Error(Errc::stopping, "the runtime has ended: nothing is published any more"));
-  (void)board->publish({wanted.type, wanted.name, std::move(value), 0, false, 0});
+  }
 }
 
 std::shared_ptr<const void> withdraw_at_root(CoreFace& face, const Wanted& wanted) {
@@ -207,10 +213,15 @@ Result<LookedUp> look_up_at(const FoundPlace& place, const std::shared_ptr<Board
   found.generation = place.generation;
   if (!is_alive(place.cell, place.generation)) return place_is_over(what);
   if (wanted.kind == Wanted::Kind::ref) {
-    if (place.ops != nullptr && place.ops->type_id != wanted.actor) {
+    if (place.ops->type_id != wanted.actor) {
       return Error(Errc::invalid, "'" + what + "' is a " + std::string(place.ops->type) + ", not a " +
                                       std::string(wanted.actor_name));
     }
+    return found;
+  }
+  if (wanted.kind == Wanted::Kind::service) {
+    std::string path = place_name(place.cell, place.generation, place.ops->type);
+    found.value = seen_from_outside(*place.cell, *place.ops, path.substr(path.rfind('/') + 1));
     return found;
   }
   if (board != nullptr) {
@@ -219,10 +230,6 @@ Result<LookedUp> look_up_at(const FoundPlace& place, const std::shared_ptr<Board
       found.version = posted->version;
       return found;
     }
-  }
-  if (wanted.kind == Wanted::Kind::service) {
-    found.value = seen_from_outside(*place.cell, place.ops, what.substr(what.rfind('/') + 1));
-    return found;
   }
   return Error(Errc::not_found, "no " + std::string(wanted.name) + " is published at '" + what + "': there is " +
                                     listed(published_on(board)));
@@ -242,14 +249,14 @@ Result<LookedUp> look_up_nearest(Cell& from, const Wanted& wanted) {
       if (at->ops().type_id == wanted.actor) return LookedUp{nullptr, 0, at, generation};
       continue;
     }
+    if (wanted.kind == Wanted::Kind::service) {
+      return LookedUp{seen_from_outside(*at, at->ops(), at->step()), 0, at, generation};
+    }
     const std::shared_ptr<Board> board = find_board(core, *at, generation);
     if (board != nullptr) {
       if (auto posted = board->find(wanted.type)) {
         return LookedUp{std::move(posted->value), posted->version, at, generation};
       }
-    }
-    if (wanted.kind == Wanted::Kind::service) {
-      return LookedUp{seen_from_outside(*at, &at->ops(), at->step()), 0, at, generation};
     }
   }
   return Error(Errc::not_found,
@@ -259,9 +266,8 @@ Result<LookedUp> look_up_nearest(Cell& from, const Wanted& wanted) {
 Result<Scope> ScopeAccess::open(CoreFace& face, Cell* from, const Path& where) {
   const Result<FoundPlace> place = find_place(face, from, where);
   if (!place) return place.error();
-  std::shared_ptr<Board> board = need_board(place->cell, place->generation);
-  if (board == nullptr) return place_is_over(where.text());
-  return Scope(*place, std::move(board), where.text());
+  if (!is_there(*place)) return place_is_over(where.text());
+  return Scope(*place, find_board_of(*place), where.text());
 }
 
 // ----------------------------------------------------------------------------------------------- incarnation
@@ -272,16 +278,23 @@ void listens_to_service(const FoundPlace& place, const std::shared_ptr<Board>& b
 
 }  // namespace detail
 
-std::vector<std::string> Scope::resources() const { return detail::published_on(board_); }
+std::shared_ptr<detail::Board> Scope::board() const {
+  return board_ != nullptr ? board_ : detail::find_board_of(place_);
+}
+
+std::vector<std::string> Scope::resources() const {
+  return is_over() ? std::vector<std::string>() : detail::published_on(board());
+}
 
 std::vector<std::string> Scope::routes() const {
   std::vector<std::string> names;
-  for (const detail::FoundRoute& one : detail::all_routes(place_, board_)) names.emplace_back(one.entry.name);
+  for (const detail::FoundRoute& one : detail::all_routes(place_, board())) names.emplace_back(one.entry.name);
   return names;
 }
 
 std::vector<Metric> Scope::metrics() const {
-  const std::shared_ptr<detail::MetricSet> set = board_->metrics();
+  const std::shared_ptr<detail::Board> there = is_over() ? nullptr : board();
+  const std::shared_ptr<detail::MetricSet> set = there != nullptr ? there->metrics() : nullptr;
   return set != nullptr ? set->read() : std::vector<Metric>();
 }
 
@@ -304,7 +317,9 @@ namespace {
 
 Counter Context::counter(std::string_view figure) { return my_metrics(cell()).counter(figure).or_fail(); }
 Gauge Context::gauge(std::string_view figure) { return my_metrics(cell()).gauge(figure).or_fail(); }
-Histogram Context::histogram(std::string_view figure) { return my_metrics(cell()).histogram(figure).or_fail(); }
+Histogram Context::histogram(std::string_view figure, std::span<const double> bounds) {
+  return my_metrics(cell()).histogram(figure, bounds).or_fail();
+}
 
 std::vector<ActorMetrics> Runtime::metrics() const {
   std::vector<std::shared_ptr<detail::MetricSet>> sets;

@@ -24,6 +24,11 @@ struct Scoped {
   std::vector<const void*> exposed;
 };
 [[nodiscard]] Scoped& need_scoped(Cell& cell);
+/// Afterwards one more push_back() allocates nothing.
+template <class T>
+void make_room(std::vector<T>& list) {
+  if (list.size() == list.capacity()) list.reserve(list.empty() ? 4 : 2 * list.size());
+}
 /// Of a place that was found, from any thread. Null: nothing was ever published or wanted there, or it is over.
 [[nodiscard]] std::shared_ptr<Board> find_board_of(const FoundPlace& place);
 

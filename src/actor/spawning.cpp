@@ -159,19 +159,19 @@ void link_child(Cell& parent, Cell& cell) {
 
 /// Names are looked for below unnamed actors, too, from the first child on that they have.
 void note_passage(Cell& parent, Extras& extras) {
-  if (parent.parent == nullptr || !parent.name().empty() || extras.passage_at != Extras::no_passage) return;
+  if (parent.parent == nullptr || !parent.name().empty() || extras.is_passage) return;
   Extras& above = *parent.parent->extras;
   const std::lock_guard lock(above.names_mutex);
   above.passages.push_back(&parent);
   extras.passage_at = static_cast<std::uint32_t>(above.passages.size() - 1);
+  extras.is_passage = true;
 }
 
 /// Who waits for a place of that name looks again. Those above an unnamed actor see its children as theirs.
 void tell_appeared(Core& core, Cell& parent, std::string_view name) noexcept {
   for (Cell* at = &parent; at != nullptr && !name.empty(); at = at->parent) {
-    // acquire: pairs with the store of who waits. Whoever looked for the name before it was there, under its lock, has set
-    // it by then.
-    if (at->has_board.load(std::memory_order_acquire)) {
+    // Whoever looked for the name before it was there, under its lock, has set the mark by then.
+    if (at->board_mark.is_asked()) {
       if (const auto board = core.boards.find(at, place_generation_of(*at))) board->tell_appeared(name);
     }
     if (at->parent == nullptr || !at->name().empty()) return;
@@ -184,11 +184,18 @@ void tell_appeared(Core& core, Cell& parent, std::string_view name) noexcept {
                               " is taken by a living actor: choose another name, or backstage::unnamed"));
 }
 
-void set_off(Cell& cell, Core& core) {
+/// Somebody's place from now on: what is sent before it has its start waits. Before its name is to be found by others: what
+/// they send to a place that is nobody's would be a dead letter.
+void come_alive(Cell& cell, std::uint32_t bits) {
   cell.phase = Phase::starting;
+  // exchange: bits that late senders left for the former owner go with it. release: publishes the fields of the cell.
+  cell.signals.exchange(signal::alive | bits, std::memory_order_seq_cst);
+}
+
+/// One that nobody finds by name.
+void set_off_unnamed(Cell& cell, Core& core) {
   const bool at_once = cell.policy().start_after <= Duration::zero();
-  // exchange: bits that late senders left for the former owner go with it. release: publishes the fields above.
-  cell.signals.exchange(at_once ? signal::alive | signal::start : signal::alive, std::memory_order_seq_cst);
+  come_alive(cell, at_once ? signal::start : 0);
   if (cell.mailbox.wake()) core.scheduler->schedule(cell);
   if (!at_once) Lifecycle::first_start(cell);
 }
@@ -324,13 +331,18 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   equip(cell, parent, body, std::move(started));
   owned.placed();
   number_unnamed(cell, core);
-  if (!name.empty()) {
+  link_child(parent, cell);
+  if (name.empty()) {
+    set_off_unnamed(cell, core);
+    return cell;
+  }
+  come_alive(cell, 0);
+  {
     const std::lock_guard lock(extras.names_mutex);
     extras.names.insert(cell);
   }
-  link_child(parent, cell);
-  tell_appeared(core, parent, cell.name());
-  set_off(cell, core);
+  Lifecycle::first_start(cell);
+  tell_appeared(core, parent, name);
   return cell;
 }
 
@@ -359,12 +371,10 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     reset(cell);
     equip(cell, root, body, {});
     owned.placed();
+    number_unnamed(cell, core);
+    come_alive(cell, 0);  // it waits for its start until the root has adopted it
     if (!name.empty()) root.extras->names.insert(cell);
   }
-  number_unnamed(cell, core);
-  cell.phase = Phase::starting;
-  // Somebody's place from now on: what is sent before the root has adopted it waits. release: publishes the fields.
-  cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
   node->generation = root.generation();
   node->child = &cell;
   node->run = [](LaneNode& self, Cell* at) {
@@ -383,7 +393,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   };
   // Read before the root hears of it: afterwards the actor may run, end, and its cell be somebody else's.
   const std::uint32_t generation = cell.generation();
-  tell_appeared(core, root, cell.name());
+  tell_appeared(core, root, name);
   root.post_lane(*node.release());
   return {&cell, generation};
 }

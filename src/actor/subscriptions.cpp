@@ -36,7 +36,10 @@ struct SubscriptionState final : Listener, std::enable_shared_from_this<Subscrip
       posts = feed.size() > on_the_way;
       if (posts) ++on_the_way;
     }
-    if (!posts) return;
+    if (posts) post_one();
+  }
+  /// Counted in on_the_way already.
+  void post_one() noexcept {
     const Visit visit(owner);
     if (visit.core() == nullptr) return;
     CoreFace& core = *visit.core();
@@ -52,6 +55,14 @@ struct SubscriptionState final : Listener, std::enable_shared_from_this<Subscrip
     if (envelope == nullptr) return;
     count_sent(core, visit.context());
     post(core, visit.context(), *owner, *envelope);
+  }
+  /// Own turn: the envelope for when there is no memory, if there is some now.
+  void set_aside(Core& core) noexcept {
+    if_memory([&] {
+      Envelope* const envelope = make(core, context_for(&core));
+      const std::lock_guard lock(mutex);  // nobody else sets one
+      reserve = envelope;
+    });
   }
   [[nodiscard]] Envelope* make(CoreFace& core, WorkerContext* context) {
     return &build<FeedEnvelope>(core, context, descriptor, generation, shared_from_this())->head;
@@ -82,12 +93,20 @@ std::uint64_t missed_of(const SubscriptionState& state) noexcept {
 
 std::optional<BoardNews> take_news(Cell& cell, SubscriptionState& state) noexcept {
   BoardNews news;
+  bool posts = false;
+  bool has_reserve = true;
   {
     const std::lock_guard lock(state.mutex);
     if (state.on_the_way != 0) --state.on_the_way;
     if (state.cancelled || state.incarnation != cell.incarnation || state.feed.size() == 0) return std::nullopt;
     news = state.feed.take();
+    // One that there was no memory for.
+    posts = state.feed.size() > state.on_the_way;
+    if (posts) ++state.on_the_way;
+    has_reserve = state.reserve != nullptr;
   }
+  if (!has_reserve && news.kind != BoardNews::Kind::over) state.set_aside(cell.core());
+  if (posts) state.post_one();
   if (news.kind == BoardNews::Kind::over) (void)cancel_subscription(state);
   return news;
 }
@@ -138,7 +157,7 @@ std::shared_ptr<SubscriptionState> subscribe_to(Cell& me, const Path& where, con
   const std::shared_ptr<Board> board = need_board(place.cell, place.generation);
   if (board == nullptr) throw Need::fail(Error(Errc::gone, "'" + where.text() + "' has ended: it publishes nothing"));
   Scoped& mine = need_scoped(me);
-  mine.subscriptions.reserve(mine.subscriptions.size() + 1);
+  make_room(mine.subscriptions);
   auto state = std::make_shared<SubscriptionState>(wanted, me, every, descriptor);
   state->id = ++mine.last_id;
   state->board = board;
@@ -199,20 +218,28 @@ struct LinkWatch final : Listener, std::enable_shared_from_this<LinkWatch> {
     self->left = true;
     if (const std::shared_ptr<Board> board = self->board.lock()) board->leave(*self);
     if (cell->extras->scoped != nullptr) std::erase(cell->extras->scoped->links, self);
-    const std::string text =
-        std::string(self->wanted.kind == Wanted::Kind::ref ? self->wanted.actor_name : self->wanted.name) + " of '" +
-        self->where + "' was " + (self->replaced ? "replaced" : "dropped");
     const bool stops = self->order.then == LinkOrder::Then::stop || cell->policy().once;
     if (self->order.then == LinkOrder::Then::tell) {
-      return self->order.tell(*cell, self->replaced, Error(self->replaced ? Errc::cancelled : Errc::gone, text));
+      try {
+        return self->order.tell(*cell, self->replaced,
+                                Error(self->replaced ? Errc::cancelled : Errc::gone, self->describe()));
+      } catch (...) {
+        // No memory to tell it: it begins anew rather than go on with what is no more.
+      }
     }
     if_memory([&] {
       cell->core()
           .logger(cell->full_path())
-          .info(stops ? "stops with what it is linked to" : "restarts with what it is linked to", {{"why", text}});
+          .info(stops ? "stops with what it is linked to" : "restarts with what it is linked to",
+                {{"why", self->describe()}});
     });
     if (stops && !cell->stop_ordered) cell->own_end = true;
     cell->signal_command(stops ? signal::stop : signal::restart);
+  }
+
+  [[nodiscard]] std::string describe() const {
+    return std::string(wanted.kind == Wanted::Kind::ref ? wanted.actor_name : wanted.name) + " of '" + where +
+           "' was " + (replaced ? "replaced" : "dropped");
   }
 
   Cell* const owner;
@@ -229,13 +256,37 @@ struct LinkWatch final : Listener, std::enable_shared_from_this<LinkWatch> {
   bool left = false;                // own turn
 };
 
+namespace {
+
+/// Own turn: those to that value that are not broken yet.
+bool drop_links(Cell& me, Board& board, const void* type) noexcept {
+  return std::erase_if(me.extras->scoped->links, [&](const std::shared_ptr<LinkWatch>& one) {
+           if (one->wanted.type != type || one->board.lock().get() != &board) return false;
+           one->left = true;
+           board.leave(*one);
+           return true;
+         }) != 0;
+}
+
+}  // namespace
+
+bool drop_resource_link(Cell& me, const Path& where, const Wanted& wanted) {
+  if (me.extras == nullptr || me.extras->scoped == nullptr) return false;
+  const Result<FoundPlace> place = find_place(me.core(), &me, where);
+  if (!place) return false;
+  const std::shared_ptr<Board> board = find_board_of(*place);
+  return board != nullptr && drop_links(me, *board, wanted.type);
+}
+
 void set_resource_link(Cell& me, const Wanted& wanted, const LookedUp& held, const LinkOrder& order,
                        const std::string& where) {
   Scoped& mine = need_scoped(me);
-  mine.links.reserve(mine.links.size() + 1);
+  make_room(mine.links);
   auto watch = std::make_shared<LinkWatch>(wanted, me, order, held.version, where);
   const std::shared_ptr<Board> board = need_board(held.cell, held.generation);
   watch->board = board;
+  // A link that is made again takes the place of the former: an actor that links in a handler keeps one.
+  if (board != nullptr) (void)drop_links(me, *board, wanted.type);
   mine.links.push_back(watch);
   const auto now = board != nullptr ? board->listen(watch) : Board::Listening::closed;
   if (now == Board::Listening::closed) return watch->hear({BoardNews::Kind::over, nullptr, 0, 0});

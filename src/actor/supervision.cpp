@@ -347,7 +347,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   {
     const std::lock_guard lock(parent.extras->names_mutex);
     parent.extras->names.erase(child);
-    if (child.extras != nullptr && child.extras->passage_at != Extras::no_passage) {
+    if (child.extras != nullptr && child.extras->is_passage) {
       std::vector<Cell*>& passages = parent.extras->passages;
       passages[child.extras->passage_at] = passages.back();
       passages.back()->extras->passage_at = child.extras->passage_at;

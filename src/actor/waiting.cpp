@@ -25,6 +25,7 @@ struct Edge {
   Cell* target;
   std::uint32_t generation;
   std::uint32_t number;
+  bool of_a_value = false;  // no answer: what the target publishes, in whichever of its coroutines
 };
 
 struct Member {
@@ -92,7 +93,7 @@ void tell_all(const std::vector<Member>& members) {
     for (std::size_t i = 0;; ++i) {
       const AskRecord* const further = ask->further_edge(i);
       if (further == nullptr) break;
-      if (further->target != nullptr) edges.push_back({further->target, further->generation, awaiter->number_});
+      if (further->target != nullptr) edges.push_back({further->target, further->generation, awaiter->number_, true});
     }
     if (ask->record_.target == nullptr) continue;
     Edge edge{ask->record_.target, ask->record_.generation, awaiter->number_};
@@ -104,6 +105,16 @@ void tell_all(const std::vector<Member>& members) {
     if (edge.target != nullptr) edges.push_back(edge);
   }
   return edges;
+}
+
+/// Whoever waits for a value may get it from a piped task, which goes on beside the turn: then nothing is proved by what the
+/// turn waits for. (An Interleaved handler goes on only when the turn is free.)
+[[nodiscard]] bool leads_on(const Edge& edge, const Cell& target) noexcept {
+  if (!edge.of_a_value || target.extras == nullptr) return true;
+  for (const Root* root = target.extras->first_root; root != nullptr; root = root->next) {
+    if (root->kind == RootKind::beside) return false;
+  }
+  return true;
 }
 
 /// Circles over two runtimes are not looked for. (A Ref may outlive its Runtime: then there is no core to compare.)
@@ -132,6 +143,8 @@ void pass_on(const ProbeNode& probe, Cell& cell, const Edge& edge, std::uint32_t
 void run_confirmation(LaneNode& node, Cell* cell) {
   std::unique_ptr<ProbeNode> probe(static_cast<ProbeNode*>(&node));
   if (cell == nullptr) return;
+  const std::size_t before = (probe->confirmed == 0 ? probe->members.size() : probe->confirmed) - 1;
+  if (!leads_on(probe->members[before].edge, *cell)) return;
   const Edge& seen = probe->members[probe->confirmed].edge;
   const std::vector<Edge> edges = edges_of(*cell);
   if (std::none_of(edges.begin(), edges.end(), [&](const Edge& edge) {
@@ -147,7 +160,7 @@ void run_confirmation(LaneNode& node, Cell* cell) {
 
 void run_probe(LaneNode& node, Cell* cell) {
   std::unique_ptr<ProbeNode> probe(static_cast<ProbeNode*>(&node));
-  if (cell == nullptr) return;
+  if (cell == nullptr || !leads_on(probe->members.back().edge, *cell)) return;
   if (cell == probe->origin) {
     if (cell->find_awaiter(probe->number) == nullptr) return;
     probe->run = &run_confirmation;

@@ -60,11 +60,6 @@ constexpr int most_looks = 16;  // of one call: the names change while we look
   return std::string(item.wanted.name) + (item.where ? " of '" + item.where->text() + "'" : " (the nearest above)");
 }
 
-[[nodiscard]] std::string_view last_step(const Path& path) noexcept {
-  const std::string_view text = PathAccess::text(path);
-  return text.substr(text.find_last_of('/') + 1);
-}
-
 /// Errors that no waiting mends.
 [[nodiscard]] bool is_final(const Error& error, const WaitItem& item) {
   if (error.is(Errc::invalid)) return true;
@@ -146,7 +141,11 @@ void WaitAwait::arm(Cell& me, WaitItem& item) {
       if (const auto board = need_board(place->cell, place->generation)) {
         item.edge.target = place->cell;
         item.edge.generation = place->generation;
-        if (item.wanted.kind == Wanted::Kind::ref) return look(me, item);
+        if (item.wanted.kind == Wanted::Kind::ref) {
+          look(me, item);
+          if (item.there || error_) return;
+          continue;  // it has ended between the two
+        }
         listen(me, item, board, item.wanted.type, {});
         return listens_to_service(*place, board, item.wanted);
       }
@@ -155,24 +154,44 @@ void WaitAwait::arm(Cell& me, WaitItem& item) {
         return;
       }
       // It has ended, and its name is not free yet: the next of that name is waited for.
-      missing.reached = *place;
-      missing.step = last_step(*item.where);
     }
-    if (missing.step.empty()) {
+    if (missing.steps.empty()) {
       error_ = missing.error;
       return;
     }
-    const auto above = need_board(missing.reached.above, missing.reached.above_generation);
-    if (above == nullptr) continue;  // that one has ended meanwhile
+    for (const MissingPlace::Step& step : missing.steps) {
+      // Null: that one has ended meanwhile, and whoever comes in its place is waited for above it.
+      if (const auto board = need_board(step.at, step.generation)) listen(me, item, board, &children_tag, step.name);
+    }
+    if (item.tickets.empty()) continue;
     // Whoever is to spawn it.
-    item.edge.target = missing.reached.above;
-    item.edge.generation = missing.reached.above_generation;
-    listen(me, item, above, &children_tag, missing.step);
+    item.edge.target = missing.deepest;
+    item.edge.generation = missing.deepest_generation;
     // Between the look and the listening it may have come.
     const Result<FoundPlace> again = find_place(me.core(), &me, *item.where);
     if (!again || need_board(again->cell, again->generation) == nullptr) return;
     forget(item);
   }
+  // The names change faster than we look: once more in a turn of its own, after what else there is to do.
+  item.tickets.push_back(std::make_shared<WaitTicket>(item.wanted.type, std::string_view(), me, number_, item));
+  item.tickets.back()->hear({BoardNews::Kind::over, nullptr, 0, 0});
+}
+
+/// All are there, `last` just now. Those that came before may be gone or replaced by now, and what is optional may have come.
+void WaitAwait::look_again(Cell& me, const WaitItem& last) {
+  for (WaitItem& item : items_) {
+    if (&item == &last) continue;
+    item.there = false;
+    look(me, item);
+    if (!item.there && !item.optional && !error_) arm(me, item);
+  }
+}
+
+/// Whom it waits for has changed, so there may be another circle.
+void WaitAwait::probe_soon(Cell& me) {
+  if (root_ == nullptr || root_->kind != RootKind::turn) return;
+  probe_at_ = this_turn->worker->fresh_now() + cycle_probe_after;
+  me.arm_await_clock(probe_at_);
 }
 
 void WaitAwait::forget(WaitItem& item) noexcept {
@@ -207,6 +226,8 @@ bool WaitAwait::hear(WaitTicket& ticket) {
       look(me, item);
       if (!item.there && !error_) arm(me, item);
     }
+    if (!error_ && is_over()) look_again(me, item);
+    if (!is_over()) probe_soon(me);
   } catch (...) {
     error_ = describe_current_exception(Errc::failed);
   }
@@ -216,7 +237,8 @@ bool WaitAwait::hear(WaitTicket& ticket) {
 void WaitAwait::expire(Cell& cell) {
   std::string missing;
   for (WaitItem& item : items_) {
-    if (!item.there) look(cell, item);
+    item.there = false;  // one that was there may be gone
+    look(cell, item);
     if (item.there || item.optional) continue;
     const Result<LookedUp> why =
         item.where ? look_up(cell.core(), &cell, *item.where, item.wanted) : look_up_nearest(cell, item.wanted);

@@ -11,15 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t shown_bytes = 60;
-
-std::string cut(std::string text) {
-  if (text.size() > shown_bytes) text = text.substr(0, shown_bytes) + "...";
-  return text;
-}
-
 Error no_form(std::string_view text) {
-  return Error(Errc::invalid, "passthrough: " + cut(std::string(text)) +
+  return Error(Errc::invalid, "passthrough: " + cut_for_message(text) +
                                   R"( is neither {"app":"message"} nor {"app":{"message":{"field":value}}})");
 }
 
@@ -34,7 +27,7 @@ std::string listed(const std::vector<std::string>& names) {
 Result<AddressedJson> read_addressed(std::string_view text) {
   json::error_code bad;
   const json::value whole = json::parse(text, bad);
-  if (bad) return Error(Errc::invalid, "passthrough: " + cut(std::string(text)) + " is no JSON: " + bad.message());
+  if (bad) return Error(Errc::invalid, "passthrough: " + cut_for_message(text) + " is no JSON: " + bad.message());
   const json::object* const top = whole.if_object();
   if (top == nullptr || top->size() != 1) return no_form(text);
   const auto& [app, message] = *top->begin();

@@ -6,6 +6,19 @@ namespace {
 
 using detail::FoundRoute;
 using detail::JsonCodec;
+using detail::RouteEntry;
+
+/// One that was added at run time has none of its own. It takes that of the declared one which it comes before: they take
+/// the same message, but may answer otherwise.
+[[nodiscard]] const JsonCodec* codec_of(const Scope& scope, const RouteEntry& entry) {
+  if (entry.codec != nullptr) return static_cast<const JsonCodec*>(entry.codec);
+  const auto* const ops = detail::ScopeAccess::place(scope).ops;
+  if (ops == nullptr) return nullptr;
+  for (std::size_t i = 0; i < ops->route_count; ++i) {
+    if (ops->routes[i].message == entry.message) return static_cast<const JsonCodec*>(ops->routes[i].codec);
+  }
+  return nullptr;
+}
 
 struct Ready {
   FoundRoute route;
@@ -17,7 +30,7 @@ struct Ready {
   auto route = detail::find_route_named(detail::ScopeAccess::place(scope), detail::ScopeAccess::board(scope), name,
                                         scope.where());
   if (!route) return route.error();
-  const auto* const codec = static_cast<const JsonCodec*>(route->entry.codec);
+  const JsonCodec* const codec = codec_of(scope, route->entry);
   if (codec == nullptr) {
     return Error(Errc::invalid, "'" + scope.where() + "' takes " + std::string(route->entry.name) +
                                     " by its type only: declare it with JsonRoutes");
@@ -39,6 +52,8 @@ Result<> send_json(const Scope& scope, std::string_view message, std::string_vie
 Task<Result<std::string>> ask_json(Scope scope, std::string message, std::string json, Duration within) {
   Result<Ready> ready = prepare(scope, message, json);
   if (!ready) co_return ready.error();
+  const RouteEntry& entry = ready->route.entry;
+  if (entry.reply != ready->codec->reply) co_return detail::answers_otherwise(entry, ready->codec->reply_name);
   co_return co_await ready->codec->ask(ready->route, ready->message, within);
 }
 
@@ -48,7 +63,7 @@ std::string routes_schema(const Scope& scope) {
   bool first = true;
   for (const FoundRoute& one :
        detail::all_routes(detail::ScopeAccess::place(scope), detail::ScopeAccess::board(scope))) {
-    const auto* const codec = static_cast<const JsonCodec*>(one.entry.codec);
+    const JsonCodec* const codec = codec_of(scope, one.entry);
     if (codec == nullptr) continue;
     if (!std::exchange(first, false)) out.raw(",");
     out.raw(R"({"message":)");
@@ -56,7 +71,13 @@ std::string routes_schema(const Scope& scope) {
     out.raw(R"(,"takes":)");
     out.raw(codec->schema());
     out.raw(R"(,"answers":)");
-    out.raw(codec->answer_schema());
+    if (one.entry.reply == codec->reply) {
+      out.raw(codec->answer_schema());
+    } else {
+      out.raw(R"({"type":"unknown","named":)");
+      out.string(one.entry.reply_name);
+      out.raw("}");
+    }
     out.raw("}");
   }
   out.raw("]");

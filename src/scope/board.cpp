@@ -125,6 +125,7 @@ void Board::clear() noexcept {
 void Board::close() noexcept {
   Box::Snapshot before;
   std::vector<Group> all;
+  std::shared_ptr<MetricSet> figures;
   const std::lock_guard one_at_a_time(writing_);
   before = table_.read();
   {
@@ -133,6 +134,7 @@ void Board::close() noexcept {
     closed_.store(true, std::memory_order_release);
     table_.put(nullptr);
     all.swap(groups_);
+    figures.swap(metrics_);
   }
   for (const Group& group : all) {
     for (const std::shared_ptr<Listener>& listener : group.listeners)

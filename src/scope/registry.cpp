@@ -45,11 +45,7 @@ std::shared_ptr<Board> BoardRegistry::take(PlaceKey place) noexcept {
   {
     const std::lock_guard lock(exposed_mutex_);
     const auto [first, last] = exposed_by_.equal_range(place);
-    for (auto at = first; at != last; ++at) {
-      const auto all = exposed_.find(at->second);
-      std::erase_if(all->second, [&](const auto& one) { return one.second.place == place; });
-      if (all->second.empty()) exposed_.erase(all);
-    }
+    for (auto at = first; at != last; ++at) cover(at->second);
     exposed_by_.erase(first, last);
   }
   Shard& shard = shard_of(place);
@@ -77,15 +73,21 @@ void BoardRegistry::for_each(const std::function<void(PlaceKey, const Board&)>& 
   }
 }
 
+/// Under the lock: exposed no more.
+void BoardRegistry::cover(const Entry& entry) noexcept {
+  const auto all = exposed_.find(entry.type);
+  all->second.erase(entry.rank);
+  if (all->second.empty()) exposed_.erase(all);
+}
+
 void BoardRegistry::expose(const void* type, const Exposed& what) {
   const std::lock_guard lock(exposed_mutex_);
-  auto& all = exposed_[type];
-  const bool known =
-      std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.second.place == what.place; });
-  if (known) return;
-  const auto added = exposed_by_.emplace(what.place, type);
+  const auto [first, last] = exposed_by_.equal_range(what.place);
+  if (std::any_of(first, last, [&](const auto& one) { return one.second.type == type; })) return;
+  const Entry entry{type, {what.depth, ++last_exposed_}};
+  const auto added = exposed_by_.emplace(what.place, entry);
   try {
-    all.emplace(std::pair(what.depth, ++last_exposed_), what);
+    exposed_[type].emplace(entry.rank, what);
   } catch (...) {
     exposed_by_.erase(added);
     throw;
@@ -95,12 +97,10 @@ void BoardRegistry::expose(const void* type, const Exposed& what) {
 void BoardRegistry::withdraw(const void* type, PlaceKey place) noexcept {
   const std::lock_guard lock(exposed_mutex_);
   const auto [first, last] = exposed_by_.equal_range(place);
-  const auto mine = std::find_if(first, last, [&](const auto& one) { return one.second == type; });
+  const auto mine = std::find_if(first, last, [&](const auto& one) { return one.second.type == type; });
   if (mine == last) return;
+  cover(mine->second);
   exposed_by_.erase(mine);
-  const auto all = exposed_.find(type);
-  std::erase_if(all->second, [&](const auto& one) { return one.second.place == place; });
-  if (all->second.empty()) exposed_.erase(all);
 }
 
 std::optional<BoardRegistry::Exposed> BoardRegistry::highest(const void* type) const {

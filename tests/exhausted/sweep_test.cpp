@@ -11,6 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "backstage/actor/actor.hpp"
+#include "backstage/actor/resource.hpp"
+#include "backstage/actor/route.hpp"
+#include "backstage/actor/shared.hpp"
 #include "backstage/exec/when.hpp"
 #include "backstage/sim/test_runtime.hpp"
 #include "memory.hpp"
@@ -40,6 +43,7 @@ struct Lives {};
 
 /// The other one.
 struct Wall {
+  void init(Context& cx);
   void handle(Poke) {}
   void handle(const Big&) {}
   int handle(Echo echo) { return echo.value; }
@@ -57,12 +61,18 @@ struct Forwarder {
   Ref<Wall> to;
 };
 
+/// Published, by the wall to begin with.
+struct Figure {
+  int value;
+};
 struct Others {
   Ref<Wall> wall;
   Ref<Narrow> narrow;
   Ref<Forwarder> forwarder;
 };
 struct Run {};
+
+void Wall::init(Context& cx) { cx.publish(Figure{1}); }
 
 /// Runs an operation in its own turn, with the failure armed for as long as it lasts.
 class Doer {
@@ -74,6 +84,9 @@ class Doer {
   void handle(Down) {}
   void handle(StatusChanged) {}
   void handle(int) {}
+  void handle(const Published<Figure>&) {}
+  void handle(Dropped<Figure>) {}
+  void handle(const LinkBroken<Figure>&) {}
   std::uint32_t handle(Lives, Context& cx) { return cx.incarnation(); }
 
   [[nodiscard]] const Others& others() const { return others_; }
@@ -239,6 +252,92 @@ const Operation operations[] = {
      [](Context& cx, Doer* me) -> Task<> {
        me->arm();
        (void)cx.child<Wall>("nobody");
+       co_return;
+     }},
+    {"scope", [](Runtime& r, const Others&) { (void)r.scope("/wall")->lookup<Figure>(); }},
+    {"publish_at_root", [](Runtime& r, const Others&) { r.publish(Figure{2}); }},
+    {"cx_find", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       (void)cx.find<Wall>("/wall/and/nobody");
+       co_return;
+     }},
+    {"cx_publish", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       cx.publish(Figure{2});
+       cx.publish(Figure{3});
+       (void)cx.withdraw<Figure>();
+       co_return;
+     }},
+    {"cx_expose", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       cx.expose(Figure{2});
+       (void)cx.highest<Figure>();
+       co_return;
+     }},
+    {"cx_lookup", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       (void)cx.lookup<Figure>("/wall");
+       (void)cx.lookup<Service>("/wall");
+       co_return;
+     }},
+    {"cx_subscribe", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       Subscription news = cx.subscribe<Figure>("/wall", cx.self(me), every_value(4));
+       co_await cx.yield();
+       (void)news.cancel();
+     }},
+    {"cx_subscribe_to_oneself", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       (void)cx.subscribe<Figure>("/doer", cx.self(me));
+       cx.publish(Figure{2});
+       co_await cx.yield();
+       cx.publish(Figure{3});
+       (void)cx.withdraw<Figure>();
+     }},
+    {"cx_depends_on", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       (void)co_await cx.depends_on<Figure, Ref<Wall>, std::optional<Figure>>("/wall", "/wall", "/narrow").within(1s);
+     }},
+    {"cx_depends_on_in_vain", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       (void)co_await cx.depends_on<Figure>("/nobody").within(1ms);
+     }},
+    {"cx_link_to_a_value", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       cx.publish(Figure{2});
+       me->arm();
+       (void)co_await cx.link<Figure>("/doer").hard().tell(cx.self(me)).within(1s);
+       cx.publish(Figure{3});
+       co_await cx.yield();
+     }},
+    {"cx_share", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       Shared<int> shared = cx.share(1);
+       shared.set(2);
+       co_return;
+     }},
+    {"cx_add_route", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       cx.add_route<Poke>(me->others().wall);
+       (void)cx.send("/doer", Poke{});
+       (void)cx.remove_route<Poke>();
+       co_return;
+     }},
+    {"cx_counter", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       me->arm();
+       cx.counter("of_what_happened").add();
+       cx.histogram("of_how_long_it_took").observe(1);
        co_return;
      }},
 };

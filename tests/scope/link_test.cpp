@@ -47,6 +47,41 @@ TEST_F(LinkTest, R2_a_hard_link_breaks_when_the_value_is_replaced) {
   EXPECT_EQ(notes("b")->take(), "begins 1 | holds 1 | ends | begins 2 | holds 2");
 }
 
+/// Links `times` times in a handler, and takes it back if it is told to.
+Wait link_often(int times, bool takes_back, std::shared_ptr<Notes> notes, Ref<Part> me) {
+  return Wait{[=](Context& cx) -> Task<Result<>> {
+    for (int i = 0; i < times; ++i) {
+      const auto held = co_await cx.link<Settings>("/a").soft().tell(me).within(1s);
+      if (!held) co_return held.error();
+    }
+    if (takes_back) {
+      notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "was not linked");
+      notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "is not linked");
+    }
+    co_return Result<>();
+  }};
+}
+
+TEST_F(LinkTest, R2_a_link_that_is_made_again_is_one_link) {
+  const auto a = part("a");
+  const auto b = part("b");
+  publish(a, 1);
+  b.send(link_often(100, false, notes("b"), b));
+  world.run();
+  in(a, [](Context& cx) { (void)cx.withdraw<Settings>(); });
+  EXPECT_EQ(notes("b")->take(), "begins 1 | waited | broken: scope_test::Settings of '/a' was dropped");
+}
+
+TEST_F(LinkTest, R2_a_link_is_taken_back) {
+  const auto a = part("a");
+  const auto b = part("b");
+  publish(a, 1);
+  b.send(link_often(2, true, notes("b"), b));
+  world.run();
+  in(a, [](Context& cx) { (void)cx.withdraw<Settings>(); });
+  EXPECT_EQ(notes("b")->take(), "begins 1 | unlinked | is not linked | waited");
+}
+
 TEST_F(LinkTest, R2_every_holder_is_told_not_only_one) {
   const auto a = part("a");
   publish(a, 1);

@@ -205,4 +205,42 @@ TEST_F(RouteTest, R5_after_the_end_nothing_is_sent) {
 }
 
 }  // namespace
+/// Declares the same as the station, and hands it on.
+struct Relay {
+  using routes = JsonRoutes<Reading, Count>;
+  void handle(const Reading&) {}
+  int handle(Count) const { return -1; }
+  void handle(const DoNow& d, Context& cx) { d.what(cx); }
+};
+Task<> ask_count(Scope scope, std::string* answer) {
+  const auto got = co_await ask_json(scope, "Count", "{}", std::chrono::seconds(1));
+  *answer = got ? got.value() : got.error().describe();
+}
+
+TEST_F(RouteTest, R5_an_added_route_of_a_declared_message_is_reached_in_json) {
+  const Ref<Relay> relay = world.spawn<Relay>("relay");
+  world.run();
+  const Scope scope = world.runtime().scope("/relay").value();
+  const std::string before = routes_schema(scope);
+  relay.send(DoNow{[this](Context& cx) {
+    cx.add_route<Reading>(station);
+    cx.add_route<Count>(station);
+  }});
+  world.run();
+  EXPECT_TRUE(send_json(scope, "Reading", R"({"sensor":"a","celsius":20})"));
+  world.run();
+  EXPECT_EQ(world.ask<Count>(station).value(), 1);
+  EXPECT_EQ(routes_schema(scope), before);
+  std::string answer;
+  in([&, scope](Context&) { return ask_count(scope, &answer); });
+  EXPECT_EQ(answer, "1");
+  // One that answers a string, and not an int.
+  relay.send(DoNow{[this](Context& cx) { cx.add_route<Count>(someone); }});
+  world.run();
+  in([&, scope](Context&) { return ask_count(scope, &answer); });
+  EXPECT_EQ(answer.find("invalid: weather::Count is answered by a std::"), 0U) << answer;
+  EXPECT_TRUE(send_json(scope, "Count", "{}"));
+  EXPECT_NE(routes_schema(scope).find(R"("answers":{"type":"unknown")"), std::string::npos);
+}
+
 }  // namespace weather

@@ -159,7 +159,7 @@ TEST_F(SubscribeTest, R2_who_has_ended_is_said_at_once) {
       (void)cx.subscribe<Settings>(a, me);
       ADD_FAILURE() << "subscribed to whom";
     } catch (const Need& need) {
-      EXPECT_EQ(need.error().describe(), "gone: '(a place)' has ended: it publishes nothing");
+      EXPECT_EQ(need.error().describe(), "gone: '(a place)' has ended");
     }
   }});
   world.run();

@@ -106,6 +106,83 @@ TEST_F(WaitTest, R2_a_whole_set_at_once_in_any_order_optional_ones_are_not_waite
   EXPECT_EQ(got, "ref 1 none 9");
 }
 
+Task<Result<>> wait_for_two(Context& cx, std::string* got) {
+  const auto all = co_await cx.depends_on<Settings, Settings, std::optional<Limits>>("/a", "/c", "/c").within(10s);
+  if (!all) co_return all.error();
+  const auto& [first, second, limits] = *all;
+  *got = std::to_string(first.number) + " " + std::to_string(second.number) + (limits ? " limits" : " none");
+  co_return Result<>();
+}
+
+TEST_F(WaitTest, R2_a_set_is_as_it_is_when_its_last_comes) {
+  const auto a = part("a");
+  const auto c = part("c");
+  std::string got;
+  (void)part("b", [&got](Context& cx) { return wait_for_two(cx, &got); });
+  publish(a, 1);
+  publish(a, 2);
+  in(c, [](Context& cx) { cx.publish(Limits{1}); });
+  EXPECT_EQ(got, "");
+  publish(c, 3);
+  EXPECT_EQ(got, "2 3 limits");
+}
+
+TEST_F(WaitTest, R2_what_goes_before_the_last_of_a_set_comes_is_waited_for_anew) {
+  const auto a = part("a");
+  const auto c = part("c");
+  std::string got;
+  (void)part("b", [&got](Context& cx) { return wait_for_two(cx, &got); });
+  publish(a, 1);
+  in(a, [](Context& cx) { (void)cx.withdraw<Settings>(); });
+  publish(c, 3);
+  EXPECT_EQ(got, "");
+  publish(a, 4);
+  EXPECT_EQ(got, "4 3 none");
+}
+
+TEST_F(WaitTest, R2_a_place_that_comes_in_another_branch_is_seen) {
+  const auto a = part("a");
+  (void)below(a, "b");
+  (void)part("w", [n = notes("w")](Context& cx) { return wait_for_settings(cx, "/a/b/c", n, 10s); });
+  Ref<Part> passage;
+  in(a, [&](Context& cx) { passage = cx.spawn(child<Part>(unnamed)); });
+  publish(below(below(passage, "b"), "c"), 4);
+  EXPECT_EQ(notes("w")->take(), "begins 1 | got 4");
+}
+
+/// Publishes beside its turn.
+struct Later {};
+struct Beside {
+  static Task<int> publish(Context& cx) {
+    co_await cx.sleep(1s);
+    cx.publish(Settings{5});
+    co_return 5;
+  }
+  void handle(Later, Context& cx) { cx.pipe(publish(cx), cx.self(this)); }
+  void handle(int) {}
+  Task<int> handle(Do, Context& cx) {
+    const auto found = co_await cx.depends_on<Settings>("/b").within(10s);
+    co_return found ? found->number : -1;
+  }
+};
+TEST_F(WaitTest, R3_whoever_publishes_beside_its_turn_closes_no_circle) {
+  const auto a = world.spawn<Beside>("a");
+  const auto b = part("b");
+  a.send(Later{});
+  world.run();
+  auto answer = world.runtime().ask<Do>(a).polled_within(20s);
+  b.send(Wait{[](Context& cx) -> Task<Result<>> {
+    const auto found = co_await cx.depends_on<Settings>("/a").within(10s);
+    if (!found) co_return found.error();
+    cx.publish(Settings{found->number + 1});
+    co_return Result<>();
+  }});
+  world.advance(5s);
+  EXPECT_EQ(notes("b")->take(), "begins 1 | waited");
+  ASSERT_TRUE(answer.poll());
+  EXPECT_EQ(answer.poll()->value(), 6);
+}
+
 Task<Result<>> wait_for_the_nearest(Context& cx, std::shared_ptr<Notes> notes) {
   const auto found = co_await cx.depends_on<Settings>().within(10s);
   notes->note(found ? "got " + std::to_string(found->number) : found.error().describe());

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -201,8 +202,12 @@ class Context {
   [[nodiscard]] auto depends_on(const Where&... where);
   /// `co_await cx.link<Config>(cx.parent()).within(5s)`: the same for one value, and when that is dropped (soft()), or
   /// also replaced (hard()), this actor is restarted, stopped or told, as it says.
+  /// Linking to the same value again takes the place of the former link. A broken one is over: it tells once.
   template <class T>
   [[nodiscard]] auto link(const Path& where);
+  /// The link to that value is no more; true when there was one. (A link to an actor: unlink(ref).)
+  template <class T>
+  bool unlink(const Path& where);
   /// Published<T> is sent to `me`, which is cx.self(this): the present value, then the latest after each change; Dropped<T>
   /// when it is no more. It belongs to this incarnation. Throws Need (Errc::not_found, Errc::gone) when there is no such
   /// place: to wait for one is depends_on's business.
@@ -234,10 +239,12 @@ class Context {
   bool remove_route();
 
   // ---- its own figures (metrics.hpp), by name; they go with the place
-  /// Throws Need (Errc::invalid, Errc::exists, Errc::full) for a bad name, one of another kind, or too many.
+  /// Throws Need (Errc::invalid, Errc::exists, Errc::full) for a bad name, one of another kind, or too many. Keep what they
+  /// return: looking a figure up takes a lock, using it does not.
   [[nodiscard]] Counter counter(std::string_view name);
   [[nodiscard]] Gauge gauge(std::string_view name);
-  [[nodiscard]] Histogram histogram(std::string_view name);
+  /// `bounds`: the upper ends of its buckets, rising; without: 1, 2, 5, 10 ... up to 1e9.
+  [[nodiscard]] Histogram histogram(std::string_view name, std::span<const double> bounds = {});
 
   // ---- time
   /// `co_await cx.sleep(1s)`: never early; keeps the turn.

@@ -7,7 +7,7 @@
 //     cx.parent() / "x" / "y"            and further down
 //
 // Unnamed actors are passed through: "/a/b" also finds a `b` below an unnamed child of /a (a child of that name comes
-// first; which of several unnamed ones, is not said). "#7", as paths show it, is found as well.
+// first; which of several unnamed ones, is not said). "#7", as paths show it, is found as well once it has children.
 // "x/.." is taken as nothing, whether there is an x or not. Above the root there is nothing.
 //
 // Errors, when it is used (R5): not_found, naming the step that is missing and what there is instead; invalid, for
@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "backstage/actor/detail/route_entry.hpp"
 
@@ -93,18 +94,27 @@ struct PathAccess {
 struct FoundPlace {
   Cell* cell = nullptr;
   std::uint32_t generation = 0;
-  const ActorOps* ops = nullptr;  // null: of a Ref, whose type its owner knew
+  const ActorOps* ops = nullptr;
   // The deepest place on the way that is there: the one above what was found, or above the step that is missing.
   Cell* above = nullptr;
   std::uint32_t above_generation = 0;
 };
 struct MissingPlace {
-  FoundPlace reached;  // only its `above`
-  std::string step;    // the name that is missing there; empty: nothing could be there (the Path makes no sense)
+  /// Where a child of the name `step` would have been the next on the way: there are several when unnamed actors are passed
+  /// through. None: nothing could be there.
+  struct Step {
+    Cell* at = nullptr;
+    std::uint32_t generation = 0;
+    std::string name;
+  };
+  std::vector<Step> steps;
+  Cell* deepest = nullptr;  // of them; null: it has unnamed children, which may be those that are to spawn it
+  std::uint32_t deepest_generation = 0;
   Error error{Errc::not_found};
 };
 
-/// `from` is the running cell, or null outside of actors. Within a Visit or the turn of a cell of `core`.
+/// `from` is the running cell, or null outside of actors. Within a Visit or the turn of a cell of `core`. What is written to
+/// `missing` holds also for a place that was found: there the next of that name will be.
 [[nodiscard]] Result<FoundPlace> find_place(CoreFace& core, Cell* from, const Path& path,
                                             MissingPlace* missing = nullptr);
 /// The same, of that type.

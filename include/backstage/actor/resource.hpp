@@ -166,6 +166,8 @@ class WaitAwait : public Awaiter, public AskEdge {
   void arm(Cell& me, WaitItem& item);
   void listen(Cell& me, WaitItem& item, const std::shared_ptr<Board>& board, const void* type,
               std::string_view child);
+  void look_again(Cell& me, const WaitItem& last);
+  void probe_soon(Cell& me);
   void forget(WaitItem& item) noexcept;
   [[nodiscard]] bool is_over() const noexcept;
 
@@ -224,6 +226,7 @@ struct LinkOrder {
 };
 void set_resource_link(Cell& me, const Wanted& wanted, const LookedUp& held, const LinkOrder& order,
                        const std::string& where);
+bool drop_resource_link(Cell& me, const Path& where, const Wanted& wanted);
 
 /// Of one incarnation: the next one handles nothing of it.
 template <class T>
@@ -437,6 +440,10 @@ auto Context::depends_on(const Where&... where) {
 template <class T>
 auto Context::link(const Path& where) {
   return LinkTo<T>(where);
+}
+template <class T>
+bool Context::unlink(const Path& where) {
+  return detail::drop_resource_link(cell(), where, detail::wanted<T>());
 }
 template <class T>
 Result<Path> Context::highest() const {

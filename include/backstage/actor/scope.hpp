@@ -5,7 +5,9 @@
 //     store->send(Reading{...});                                // by type: the store's own header is not needed
 //     for (const auto& one : store->resources()) ...
 //
-// Of each actor a Ref and a Service are there from the start: lookup<Ref<Store>>(), lookup<Service>().
+// Of each actor a Ref and a Service are there from the start: lookup<Ref<Store>>(), lookup<Service>(). A Service that is looked
+// up has the name, type and status (its own: nothing is rolled up), `suspended` and `handled` as they are now; the other
+// figures stand in what a subscriber hears, and in inspect().
 // A Scope is cheap to copy and may outlive the actor and the Runtime: then nothing is found any more (Errc::gone).
 // Threads: any. Stability: settling (v0).
 #pragma once
@@ -80,6 +82,8 @@ template <class T>
 [[nodiscard]] Result<LookedUp> look_up(CoreFace& core, Cell* from, const Path& where, const Wanted& wanted);
 /// Of the running cell or the nearest above it that has one.
 [[nodiscard]] Result<LookedUp> look_up_nearest(Cell& from, const Wanted& wanted);
+/// False: it is over. Any thread; it may end at any time.
+[[nodiscard]] bool is_there(const FoundPlace& place) noexcept;
 /// The board of a living place; null: it is over. Made when there is none.
 [[nodiscard]] std::shared_ptr<Board> need_board(Cell* cell, std::uint32_t generation);
 [[nodiscard]] std::shared_ptr<Board> my_board(Cell& me);
@@ -118,14 +122,15 @@ class Scope {
   /// The value as it is now, of this place only.
   template <class T>
   [[nodiscard]] Result<T> lookup() const {
-    auto found = detail::look_up_at(place_, board_, detail::wanted<T>(), where_);
+    auto found = detail::look_up_at(place_, board(), detail::wanted<T>(), where_);
     if (!found) return found.error();
     return detail::value_of<T>(*found);
   }
   /// The same without a copy.
   template <class T>
   [[nodiscard]] Result<std::shared_ptr<const T>> borrow() const {
-    auto found = detail::look_up_at(place_, board_, detail::wanted<T>(), where_);
+    static_assert(!detail::RefTraits<T>::is_ref, "a Ref is small: lookup<Ref<A>>()");
+    auto found = detail::look_up_at(place_, board(), detail::wanted<T>(), where_);
     if (!found) return found.error();
     return std::static_pointer_cast<const T>(found->value);
   }
@@ -133,7 +138,7 @@ class Scope {
   template <class M>
   Result<> send(M&& message) const {
     using Plain = std::remove_cvref_t<M>;
-    const auto found = detail::find_route(place_, board_, detail::route_key<Plain>(), where_);
+    const auto found = detail::find_route(place_, board(), detail::route_key<Plain>(), where_);
     if (!found) return found.error();
     Plain copy(std::forward<M>(message));
     found->entry.send(found->cell, found->generation, &copy);
@@ -150,14 +155,15 @@ class Scope {
   [[nodiscard]] std::vector<Metric> metrics() const;
   /// As it was written when it was looked for.
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
-  [[nodiscard]] bool is_over() const noexcept { return board_->is_closed(); }
+  [[nodiscard]] bool is_over() const noexcept { return !detail::is_there(place_); }
 
  private:
   friend struct detail::ScopeAccess;
   Scope(detail::FoundPlace place, std::shared_ptr<detail::Board> board, std::string where)
       : place_(place), board_(std::move(board)), where_(std::move(where)) {}
+  [[nodiscard]] std::shared_ptr<detail::Board> board() const;
   detail::FoundPlace place_;
-  std::shared_ptr<detail::Board> board_;
+  std::shared_ptr<detail::Board> board_;  // null: there was none when this was made, and there may be one now
   std::string where_;
 };
 
@@ -171,7 +177,7 @@ namespace detail {
 struct ScopeAccess {
   [[nodiscard]] static Result<Scope> open(CoreFace& core, Cell* from, const Path& where);
   [[nodiscard]] static const FoundPlace& place(const Scope& scope) noexcept { return scope.place_; }
-  [[nodiscard]] static const std::shared_ptr<Board>& board(const Scope& scope) noexcept { return scope.board_; }
+  [[nodiscard]] static std::shared_ptr<Board> board(const Scope& scope) { return scope.board(); }
 };
 }  // namespace detail
 

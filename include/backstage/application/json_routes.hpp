@@ -7,8 +7,9 @@
 //     routes_schema(scope);                                                                     // a list, as JSON
 //
 // A message is named by its type, with or without namespaces. What cannot be converted comes back: the error says which
-// field, which value, and what it has to be (wire/json.hpp); nothing was sent. Declared routes only: those that were added
-// at run time are typed. Threads: send_json and routes_schema any, ask_json the actor's turn. Stability: settling (v0).
+// field, which value, and what it has to be (wire/json.hpp); nothing was sent. A route that was added at run time is reached
+// too where the actor declares its message here; any other is typed only. If the one that was added answers otherwise than
+// the declared one, it can be sent to, not asked: its schema has "answers":{"type":"unknown","named":"..."}. Threads: send_json and routes_schema any, ask_json the actor's turn. Stability: settling (v0).
 #pragma once
 
 #include <array>
@@ -31,6 +32,9 @@ struct JsonCodec {
   Task<Result<std::string>> (*ask)(FoundRoute route, std::shared_ptr<void> message, Duration within);
   std::string (*schema)();
   std::string (*answer_schema)();
+  // The answer that `ask` converts: another's would be taken for one of its type.
+  const void* reply;
+  std::string_view reply_name;
 };
 
 template <class M>
@@ -60,8 +64,8 @@ std::string answer_schema() {
   }
 }
 template <class M, class R>
-inline constexpr JsonCodec json_codec{&read_json_message<M>, &ask_json_message<M, R>, &json_schema<M>,
-                                      &answer_schema<R>};
+inline constexpr JsonCodec json_codec{
+    &read_json_message<M>, &ask_json_message<M, R>, &json_schema<M>, &answer_schema<R>, &type_tag<R>, type_name<R>()};
 
 }  // namespace detail
 

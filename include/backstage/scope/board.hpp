@@ -8,7 +8,7 @@
 //     that publishes, behind no lock but the one that keeps publishers apart (at the end of an incarnation: listeners, too).
 //
 // Publishing, withdrawing and closing exclude each other; listeners are told in the thread that does it, one after the other.
-// Threads: any. Errors: publish() and listen() throw std::bad_alloc and then have changed nothing; the rest never throws.
+// Threads: any. Errors: publish(), withdraw() and listen() throw std::bad_alloc and then have changed nothing.
 // Stability: internal.
 #pragma once
 

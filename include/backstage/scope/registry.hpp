@@ -64,9 +64,14 @@ class BoardRegistry {
   std::array<Shard, 64> shards_;
   mutable std::shared_mutex exposed_mutex_;
   std::uint64_t last_exposed_ = 0;
-  // by depth, then by age
-  std::unordered_map<const void*, std::map<std::pair<std::uint32_t, std::uint64_t>, Exposed>> exposed_;
-  std::unordered_multimap<PlaceKey, const void*> exposed_by_;
+  using Rank = std::pair<std::uint32_t, std::uint64_t>;  // by depth, then by age
+  struct Entry {
+    const void* type;
+    Rank rank;
+  };
+  void cover(const Entry& entry) noexcept;
+  std::unordered_map<const void*, std::map<Rank, Exposed>> exposed_;
+  std::unordered_multimap<PlaceKey, Entry> exposed_by_;
 };
 
 }  // namespace detail

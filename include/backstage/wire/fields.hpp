@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -24,8 +25,11 @@ namespace detail {
 inline constexpr std::size_t most_fields = 24;
 
 struct AnyField {
+  // Never called. It has a body since clang asks for one where the field is an optional of a type without linkage.
   template <class T>
-  operator T() const noexcept;  // NOLINT: converts to whatever a field is; never called
+  operator T() const noexcept {  // NOLINT: converts to whatever a field is
+    std::terminate();
+  }
 };
 template <class T, std::size_t... i>
 [[nodiscard]] consteval bool takes_initialisers(std::index_sequence<i...>) {

@@ -26,6 +26,7 @@
 #include "backstage/mailbox/counters.hpp"
 #include "backstage/mailbox/detail/message_list.hpp"
 #include "backstage/mailbox/envelope.hpp"
+#include "backstage/scope/detail/place_mark.hpp"
 #include "backstage/supervise/policy.hpp"
 
 namespace backstage {
@@ -313,11 +314,11 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool stop_at_start = false;      // a kept place was told to stop: it closes when it would be begun
   bool stop_ordered = false;
   bool keep_place = false;
-  bool own_end = false;                // it ended by itself, not by order
-  bool quiet = false;                  // [parent] kept: nothing left to stop
-  bool in_group = false;               // [parent] is restarted with others
-  bool asked = false;                  // [parent] a Verdict is awaited
-  std::atomic<bool> has_board{false};  // [any] somebody asked for what it publishes (scopes.hpp)
+  bool own_end = false;    // it ended by itself, not by order
+  bool quiet = false;      // [parent] kept: nothing left to stop
+  bool in_group = false;   // [parent] is restarted with others
+  bool asked = false;      // [parent] a Verdict is awaited
+  PlaceMark<> board_mark;  // [any] somebody asked for what it publishes (scopes.hpp)
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {

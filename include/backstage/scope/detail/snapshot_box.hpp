@@ -115,13 +115,18 @@ class SnapshotBox {
   /// Moves the claims that `seen` counts from the word into the node. We hold one of them, so the node stays, and with it
   /// its address: the same address in the word is the same node. First into the node, then out of the word: the other way
   /// round somebody who exchanges the word in between would find the node's count short, and free it under its readers.
+  /// Again until they are moved, by us or by another: whoever reads with the count this high comes here first, so it never
+  /// exceeds settle_at by more than the number of threads, however many read without pause.
   void settle(Node* node, std::uint64_t seen) const noexcept {
-    const auto outside = static_cast<std::int64_t>(seen >> address_bits);
-    if (settle_first) add(node, outside);
-    // relaxed: only counts are exchanged; the address, which publishes, stays.
-    const bool moved = word_.compare_exchange_strong(seen, seen & (one_claim - 1), std::memory_order_relaxed);
-    if (settle_first && !moved) add(node, -outside);
-    if (!settle_first && moved) add(node, outside);
+    while (node_of(seen) == node && (seen >> address_bits) >= settle_at) {
+      const auto outside = static_cast<std::int64_t>(seen >> address_bits);
+      if (settle_first) add(node, outside);
+      // relaxed: only counts are exchanged; the address, which publishes, stays. `seen` becomes what is there if it fails.
+      const bool moved = word_.compare_exchange_strong(seen, seen & (one_claim - 1), std::memory_order_relaxed);
+      if (!settle_first && moved) add(node, outside);
+      if (moved) return;
+      if (settle_first) add(node, -outside);
+    }
   }
 
   mutable typename Atomics::template Atomic<std::uint64_t> word_{0};
