@@ -50,22 +50,33 @@ struct Reader {
   }
 };
 
-// Who waits for a place is told when messages to it are no dead letters any more.
+// Who waits for a place is told when messages to it are no dead letters any more. Many wait, so that the first may run while
+// the others are being told.
 TEST_P(ScopesOnThreads, R3_a_place_that_appears_takes_messages_at_once) {
-  constexpr int rounds = 1'000;
+  constexpr int rounds = 100;
+  constexpr int waiting = 200;
   Runtime runtime(quiet(GetParam()));
   const auto top = runtime.spawn<Top>("top");
-  const auto reader = runtime.spawn<Reader>("reader");
+  std::vector<Ref<Reader>> readers;
+  for (int i = 0; i < waiting; ++i) readers.push_back(runtime.spawn<Reader>(unnamed));
   for (int i = 0; i < rounds; ++i) {
-    auto answer = runtime.ask<AskWhenThere>(reader, i).polled_within(long_enough);
+    std::vector<PendingAnswer<int>> answers;
+    for (const auto& reader : readers) {
+      answers.push_back(runtime.ask<AskWhenThere>(reader, i).polled_within(long_enough));
+    }
+    // All wait by now, or nearly so.
+    while (runtime.inspect(readers.back()).within(long_enough).value().waits.empty()) {
+    }
     ASSERT_TRUE(runtime.ask<Make>(top, i).within(long_enough).value());
-    std::atomic<bool> there{false};
-    answer.on_ready([&there] {
-      there.store(true);
-      there.notify_all();
-    });
-    there.wait(false);
-    ASSERT_EQ(answer.poll()->value(), i);
+    std::atomic<int> there{0};
+    for (auto& answer : answers) {
+      answer.on_ready([&there] {
+        there.fetch_add(1);
+        there.notify_all();
+      });
+    }
+    for (int seen = 0; (seen = there.load()) < waiting;) there.wait(seen);
+    for (auto& answer : answers) ASSERT_EQ(answer.poll()->value(), i);
   }
   EXPECT_EQ(runtime.counts().count(Undelivered::gone), 0U);
   expect_rest(runtime);
