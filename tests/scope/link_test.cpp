@@ -47,19 +47,20 @@ TEST_F(LinkTest, R2_a_hard_link_breaks_when_the_value_is_replaced) {
   EXPECT_EQ(notes("b")->take(), "begins 1 | holds 1 | ends | begins 2 | holds 2");
 }
 
-/// Links `times` times in a handler, and takes it back if it is told to.
+/// Links `times` times, and takes it back if it is told to.
+Task<Result<>> link_times(Context& cx, int times, bool takes_back, std::shared_ptr<Notes> notes, Ref<Part> me) {
+  for (int i = 0; i < times; ++i) {
+    const auto held = co_await cx.link<Settings>("/a").soft().tell(me).within(1s);
+    if (!held) co_return held.error();
+  }
+  if (takes_back) {
+    notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "was not linked");
+    notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "is not linked");
+  }
+  co_return Result<>();
+}
 Wait link_often(int times, bool takes_back, std::shared_ptr<Notes> notes, Ref<Part> me) {
-  return Wait{[=](Context& cx) -> Task<Result<>> {
-    for (int i = 0; i < times; ++i) {
-      const auto held = co_await cx.link<Settings>("/a").soft().tell(me).within(1s);
-      if (!held) co_return held.error();
-    }
-    if (takes_back) {
-      notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "was not linked");
-      notes->note(cx.unlink<Settings>("/a") ? "unlinked" : "is not linked");
-    }
-    co_return Result<>();
-  }};
+  return Wait{[=](Context& cx) { return link_times(cx, times, takes_back, notes, me); }};
 }
 
 TEST_F(LinkTest, R2_a_link_that_is_made_again_is_one_link) {
