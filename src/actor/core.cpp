@@ -19,9 +19,6 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::size_t page_bytes = 4096;
-constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
-
 [[nodiscard]] SchedulerOptions scheduler_options(const RuntimeOptions& options, Core& core) {
   SchedulerOptions out;
   out.spare_threads = options.spare_workers;
@@ -29,6 +26,7 @@ constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cel
   out.stacks = options.stacks.get();
   out.on_hog = [](void* told, const HogNews& news) noexcept { static_cast<Core*>(told)->hear_hog(news); };
   out.on_hog_context = &core;
+  out.on_rest = [](void* rested) noexcept { static_cast<Core*>(rested)->rest(); };
   out.threads = options.manual ? 0 : (options.workers != 0 ? options.workers : default_workers());
   return out;
 }
@@ -81,108 +79,24 @@ Core::Core(RuntimeOptions given)
 }
 
 Core::~Core() {
-  for (std::byte* chunk : chunks_) {
-    for (std::size_t i = 0; i < cells_per_chunk; ++i) {
-      drop_leftovers(*reinterpret_cast<Cell*>(chunk + cells_begin + i * sizeof(Cell)));
-    }
-  }
+  for_each_cell([](Cell& cell) { drop_leftovers(cell); });
   // Cells own what was left in them (only after an unclean end is there anything).
-  for (std::byte* chunk : chunks_) {
-    for (std::size_t i = 0; i < cells_per_chunk; ++i) {
-      auto* const cell = reinterpret_cast<Cell*>(chunk + cells_begin + i * sizeof(Cell));
-      delete cell->side.load(std::memory_order_relaxed);
-      delete cell->extras;
-      // The root's: nobody above it could take it back.
-      if (cell->body != nullptr) cell->body->ops->release(*cell->body, memory);
-      cell->~Cell();
-    }
-  }
+  for_each_cell([this](Cell& cell) {
+    delete cell.side.load(std::memory_order_relaxed);
+    delete cell.extras;
+    // The root's: nobody above it could take it back.
+    if (cell.body != nullptr) cell.body->ops->release(*cell.body, memory);
+    cell.~Cell();
+  });
   // The addresses stay reserved for good, so that a Ref that lives on reads zeros (no core, generation 0) and not
   // somebody else's memory. Only the page with the Presence keeps its memory: one page a Runtime.
-  for (std::byte* chunk : chunks_) {
-    const bool first = chunk == chunks_.front();
-    auto& header = *reinterpret_cast<ChunkHeader*>(chunk);
+  for (const Chunk& chunk : chunks_) {
+    const bool first = chunk.at == chunks_.front().at;
+    auto& header = *reinterpret_cast<ChunkHeader*>(chunk.at);
     header.core.store(nullptr, std::memory_order_seq_cst);
     const std::size_t keep = first ? page_bytes : 0;
-    if (first) std::memset(chunk + cells_begin, 0, page_bytes - cells_begin);
-    madvise(chunk + keep, chunk_bytes - keep, MADV_DONTNEED);
+    madvise(chunk.at + keep, chunk_bytes - keep, MADV_DONTNEED);
   }
-}
-
-// -------------------------------------------------------------------------------------------------- cells
-
-void Core::add_chunk() {
-  // Twice the size, so that an aligned chunk lies in it; the rest is given back.
-  void* const wide =
-      mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (wide == MAP_FAILED) throw std::bad_alloc();
-  const auto start = reinterpret_cast<std::uintptr_t>(wide);
-  const std::uintptr_t aligned = (start + chunk_bytes - 1) & ~(chunk_bytes - 1);
-  if (aligned != start) munmap(wide, aligned - start);
-  munmap(reinterpret_cast<void*>(aligned + chunk_bytes), start + chunk_bytes - aligned);
-
-  auto* const chunk = reinterpret_cast<std::byte*>(aligned);
-  chunks_.push_back(chunk);
-  auto* const header = ::new (static_cast<void*>(chunk)) ChunkHeader();
-  if (presence_ == nullptr) {
-    // Behind the header of the first chunk, whose first page survives the Runtime.
-    presence_ = ::new (static_cast<void*>(chunk + sizeof(ChunkHeader))) Presence();
-    static_assert(sizeof(ChunkHeader) + sizeof(Presence) <= cells_begin);
-  }
-  free_cells_.reserve(chunks_.size() * cells_per_chunk);
-  for (std::size_t i = cells_per_chunk; i-- > 0;) {
-    std::byte* const place = chunk + cells_begin + i * sizeof(Cell);
-    auto* const cell = ::new (static_cast<void*>(place)) Cell();
-    // Generations start at 1: 0 is what a Ref finds after the Runtime's end.
-    cell->gate.store(1U << gate_bit::bits, std::memory_order_relaxed);
-    (void)cell->orders.close(1);
-    free_cells_.push_back(cell);
-  }
-  header->presence.store(presence_, std::memory_order_release);
-  // release: publishes the chunk to whoever gets a Ref into it.
-  header->core.store(this, std::memory_order_release);
-}
-
-Cell& Core::new_cell() {
-  WorkerContext* const context = context_for(this);
-  Cell* cell = nullptr;
-  if (context != nullptr && context->spare_count != 0) {
-    cell = context->spare_cells[--context->spare_count];
-  } else {
-    const std::lock_guard lock(cells_mutex_);
-    if (free_cells_.empty()) add_chunk();
-    cell = free_cells_.back();
-    free_cells_.pop_back();
-    if (context != nullptr) {
-      const std::size_t more = std::min(free_cells_.size(), context->spare_cells.size() / 2);
-      // From the back, so that they are handed out in the order of their addresses.
-      std::copy(free_cells_.end() - static_cast<std::ptrdiff_t>(more), free_cells_.end(),
-                context->spare_cells.begin());
-      free_cells_.resize(free_cells_.size() - more);
-      context->spare_count = static_cast<std::uint32_t>(more);
-    }
-  }
-  live_cells_.fetch_add(1, std::memory_order_relaxed);
-  return *cell;
-}
-
-void Core::free_cell(Cell& cell) noexcept {
-  live_cells_.fetch_sub(1, std::memory_order_relaxed);
-  // Never allocates: add_chunk() reserved room for every cell there is.
-  if (WorkerContext* const context = context_for(this)) {
-    auto& spare = context->spare_cells;
-    if (context->spare_count == spare.size()) {
-      const std::lock_guard lock(cells_mutex_);
-      const auto half = static_cast<std::ptrdiff_t>(spare.size() / 2);
-      free_cells_.insert(free_cells_.end(), spare.begin(), spare.begin() + half);
-      std::copy(spare.begin() + half, spare.end(), spare.begin());
-      context->spare_count -= static_cast<std::uint32_t>(half);
-    }
-    spare[context->spare_count++] = &cell;
-    return;
-  }
-  const std::lock_guard lock(cells_mutex_);
-  free_cells_.push_back(&cell);
 }
 
 // ----------------------------------------------------------------------------------------------- failures

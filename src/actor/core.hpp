@@ -152,7 +152,9 @@ struct Extras {
   Envelope* eol = nullptr;      // built at the end, delivered by the parent
 };
 
-inline constexpr std::size_t cells_begin = 64;  // of a chunk, behind its header
+inline constexpr std::size_t page_bytes = 4096;
+inline constexpr std::size_t cells_begin = page_bytes;  // of a chunk: its header has a page of its own, which stays
+inline constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
 
 struct App {
   Cell* cell = nullptr;
@@ -172,9 +174,17 @@ class Core final : public CoreFace {
     return const_cast<Core&>(static_cast<const Core&>(face));
   }
 
-  // ---- cells
+  // ---- cells (cells.cpp)
   [[nodiscard]] Cell& new_cell();
   void free_cell(Cell& cell) noexcept;
+  /// When everybody has been idle for a while: brings together what workers have put by, and gives the pages of free
+  /// chunks of cells back. Any thread; whoever wakes up meanwhile waits.
+  void rest() noexcept;
+  /// Cells that were made and not given back.
+  [[nodiscard]] std::size_t cells_kept() {
+    const std::lock_guard lock(cells_mutex_);
+    return cells_made_;
+  }
   [[nodiscard]] std::size_t live_cells() const noexcept { return live_cells_.load(std::memory_order_relaxed); }
 
   // ---- failures: a fixed store, so that recording one never allocates
@@ -256,7 +266,32 @@ class Core final : public CoreFace {
   std::atomic<std::uint64_t> unnamed{0};
 
  private:
+  /// Where cells lie. One that was given back is used again before there is a new one.
+  struct Chunk {
+    std::byte* at = nullptr;
+    std::uint32_t cells = 0;       // made so far; what lies behind is zero
+    std::uint32_t generation = 1;  // of the next that are made: above those of all that ever were here
+    bool leaves = false;           // none of its cells is in free_cells_: it is being given back
+  };
   void add_chunk();
+  void make_cells();
+  void make_cell(Chunk& chunk) noexcept;
+  template <class F>
+  bool do_alone(F f) noexcept;
+  void take_spares_back() noexcept;
+  [[nodiscard]] std::vector<std::size_t> take_free_chunks();
+  [[nodiscard]] bool zero(std::size_t index) noexcept;
+  void keep_chunk(std::size_t index) noexcept;
+  void shrink_list();
+  [[nodiscard]] static Cell& cell_at(std::byte* chunk, std::size_t number) noexcept {
+    return *reinterpret_cast<Cell*>(chunk + cells_begin + number * sizeof(Cell));
+  }
+  template <class F>
+  void for_each_cell(F f) {
+    for (const Chunk& chunk : chunks_) {
+      for (std::size_t i = 0; i < chunk.cells; ++i) f(cell_at(chunk.at, i));
+    }
+  }
 
   /// What was told of a worker, for the news that it is over. The watch's.
   struct HogPlace {
@@ -264,9 +299,11 @@ class Core final : public CoreFace {
     Instant since{};
   };
   std::vector<HogPlace> hog_places_;
+  std::mutex rest_mutex_;  // before cells_mutex_
   std::mutex cells_mutex_;
-  std::vector<Cell*> free_cells_;
-  std::vector<std::byte*> chunks_;
+  std::vector<Cell*> free_cells_;  // has room for all that were made
+  std::vector<Chunk> chunks_;
+  std::size_t cells_made_ = 0;
   Presence* presence_ = nullptr;
   std::atomic<std::size_t> live_cells_{0};
 

@@ -17,12 +17,12 @@ void Scheduler::park(Worker& worker) noexcept {
       [&] { return earliest(true); }, [&] { return worker.fresh_now(); },
       [&] {
         worker.marked_ = false;
-        worker.busy_.store(false,
-                           std::memory_order_relaxed);  // relaxed: seen late, the watch looks once more for nothing
+        // Seen late, the watch looks once more for nothing.
+        Standstill<>::end(worker.busy_);
       },
       // seq_cst, with the load in WatchSleep::wake(): Dekker's pattern with the watch, which says that it sleeps and
       // then looks whether anybody is busy. Weaker, it could sleep while this worker gets stuck.
-      [&] { worker.busy_.store(true, std::memory_order_seq_cst); });
+      [&] { standstill_.begin(worker.busy_); });
   if (!slept) return;
   watch_sleep_.wake();
   worker.until_clock_ = 1;

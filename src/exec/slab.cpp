@@ -1,6 +1,9 @@
 #include "backstage/exec/slab.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -8,6 +11,9 @@ namespace backstage {
 inline namespace v0 {
 
 using slab_detail::Block;
+using slab_detail::Chunk;
+using slab_detail::chunk_begin;
+using slab_detail::chunk_bytes;
 using slab_detail::class_bytes;
 using slab_detail::class_count;
 using slab_detail::class_of;
@@ -23,8 +29,8 @@ constexpr bool pooling_built_in = true;
 #endif
 
 constexpr std::size_t line = 64;
-constexpr std::size_t first_chunk = 64 * 1024;
-constexpr std::size_t largest_chunk = 1024 * 1024;
+constexpr std::size_t chunks_in_a_region = 64;
+constexpr std::size_t region_bytes = chunks_in_a_region * chunk_bytes;
 // Fresh blocks are linked a few at a time, so that memory nobody asked for is not touched.
 constexpr std::size_t carved_at_once = 8 * 1024;
 
@@ -72,7 +78,7 @@ void SlabCache::deallocate_slowly(void* p, std::size_t bytes) noexcept {
   if (bytes > max_pooled || !pool_.pooling()) return pool_.system_deallocate(p, bytes, 16);
   const std::size_t c = class_of(bytes);
   Rack& rack = racks_[c];
-  if (rack.second != nullptr) pool_.put(c, rack.second, rack.second_count);
+  if (rack.second != nullptr) pool_.put(c, rack.second);
   rack.second = rack.first;
   rack.second_count = rack.count;
   rack.first = ::new (p) Block(nullptr);
@@ -92,9 +98,9 @@ void SlabCache::deallocate_aligned(void* p, std::size_t bytes, std::size_t align
 void SlabCache::flush() noexcept {
   for (std::size_t c = 0; c < class_count; ++c) {
     Rack& rack = racks_[c];
-    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr), std::exchange(rack.count, 0U));
-    if (rack.second != nullptr)
-      pool_.put(c, std::exchange(rack.second, nullptr), std::exchange(rack.second_count, 0U));
+    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr));
+    if (rack.second != nullptr) pool_.put(c, std::exchange(rack.second, nullptr));
+    rack.count = rack.second_count = 0;
   }
 }
 
@@ -103,13 +109,10 @@ void SlabCache::flush() noexcept {
 SlabPool::SlabPool(SlabOptions options)
     : scarcity_(options.scarcity),
       pooling_(options.pooling && pooling_built_in && options.scarcity == nullptr),
-      next_chunk_bytes_(first_chunk),
       shared_(new SharedSlab(take_cache())) {}
 
-SlabPool::~SlabPool() = default;
-
-void SlabPool::FreeChunk::operator()(std::byte* chunk) const noexcept {
-  ::operator delete(chunk, std::align_val_t{line});
+SlabPool::~SlabPool() {
+  for (void* const region : regions_) munmap(region, region_bytes);
 }
 
 SlabCache& SlabPool::take_cache() {
@@ -132,58 +135,183 @@ void SlabPool::give_back(SlabCache& cache) noexcept {
   idle_caches_.push_back(&cache);
 }
 
-SlabPool::Magazine SlabPool::take(std::size_t c) {
-  Depot& depot = depots_[c];
-  {
-    const std::lock_guard lock(depot.mutex);
-    if (Block* first = depot.magazines) {
-      depot.magazines = first->next_magazine;
-      depot.blocks -= static_cast<std::int64_t>(first->magazine_count);
-      return {first, static_cast<std::uint32_t>(first->magazine_count)};
-    }
-  }
-  const Magazine fresh = carve(c);
-  const std::lock_guard lock(depot.mutex);
-  depot.carved += fresh.count;
-  return fresh;
+namespace {
+
+[[nodiscard]] Chunk& chunk_around(const void* block) noexcept {
+  return *reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(chunk_bytes - 1));
+}
+[[nodiscard]] bool has_blocks(const Chunk& chunk) noexcept {
+  return chunk.free != nullptr || chunk.carved < chunk.capacity;
 }
 
-void SlabPool::put(std::size_t c, Block* first, std::uint32_t count) noexcept {
-  Depot& depot = depots_[c];
-  const std::lock_guard lock(depot.mutex);
-  first->next_magazine = depot.magazines;
-  first->magazine_count = count;
-  depot.magazines = first;
-  depot.blocks += count;
+}  // namespace
+
+void SlabPool::make_usable(Depot& depot, Chunk& chunk) noexcept {
+  chunk.previous = nullptr;
+  chunk.next = depot.usable;
+  if (depot.usable != nullptr) depot.usable->previous = &chunk;
+  depot.usable = &chunk;
 }
 
-SlabPool::Magazine SlabPool::carve(std::size_t c) {
+void SlabPool::make_unusable(Depot& depot, Chunk& chunk) noexcept {
+  (chunk.previous != nullptr ? chunk.previous->next : depot.usable) = chunk.next;
+  if (chunk.next != nullptr) chunk.next->previous = chunk.previous;
+}
+
+/// Blocks that came back, in front of what `into` has.
+void SlabPool::hand_out(Chunk& chunk, std::uint32_t most, Magazine& into) noexcept {
+  const std::uint32_t count = std::min(most, chunk.free_count);
+  if (count == 0) return;
+  Block* last = chunk.free;
+  for (std::uint32_t i = 1; i < count; ++i) last = last->next;
+  Block* const rest = last->next;
+  last->next = into.first;
+  into.first = std::exchange(chunk.free, rest);
+  into.count += count;
+  chunk.free_count -= count;
+  chunk.out += count;
+}
+
+/// Blocks that nobody has had yet.
+void SlabPool::carve(Chunk& chunk, std::size_t c, Magazine& into) noexcept {
   const std::size_t size = class_bytes[c];
   const std::size_t wanted = std::clamp<std::size_t>(carved_at_once / size, 1, magazine_blocks(c));
-  std::byte* run = nullptr;
-  std::size_t count = wanted;
+  const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(wanted, chunk.capacity - chunk.carved));
+  std::byte* const run = reinterpret_cast<std::byte*>(&chunk) + chunk_begin + chunk.carved * size;
+  for (std::size_t i = count; i-- > 0;) into.first = ::new (run + i * size) Block(into.first);
+  into.count += count;
+  chunk.carved += count;
+  chunk.out += count;
+}
+
+SlabPool::Magazine SlabPool::take(std::size_t c) {
+  Depot& depot = depots_[c];
+  const std::lock_guard lock(depot.mutex);
+  if (depot.usable == nullptr) make_usable(depot, new_chunk(c));
+  Magazine magazine;
+  const std::uint32_t enough = magazine_blocks(c) / 2;
+  while (magazine.count < enough && depot.usable != nullptr) {
+    // The list's front is what was used up last: it is filled before emptier ones are touched, so that these may become free.
+    Chunk& chunk = *depot.usable;
+    const std::uint32_t had = magazine.count;
+    hand_out(chunk, magazine_blocks(c) - had, magazine);
+    depot.pooled -= magazine.count - had;
+    if (magazine.count == 0) {
+      carve(chunk, c, magazine);
+      if (!has_blocks(chunk)) make_unusable(depot, chunk);
+      break;
+    }
+    if (has_blocks(chunk)) break;
+    make_unusable(depot, chunk);
+  }
+  depot.out += magazine.count;
+  return magazine;
+}
+
+void SlabPool::put(std::size_t c, Block* first) noexcept {
+  Depot& depot = depots_[c];
+  const std::lock_guard lock(depot.mutex);
+  while (first != nullptr) {
+    // Neighbours in a magazine mostly lie in one chunk.
+    Chunk& chunk = chunk_around(first);
+    Block* last = first;
+    std::uint32_t count = 1;
+    for (; last->next != nullptr && &chunk_around(last->next) == &chunk; last = last->next) ++count;
+    Block* const rest = last->next;
+    if (!has_blocks(chunk)) make_usable(depot, chunk);
+    last->next = chunk.free;
+    chunk.free = first;
+    chunk.free_count += count;
+    chunk.out -= count;
+    depot.pooled += count;
+    depot.out -= count;
+    // The only one that has something stays: the next who takes would want it.
+    if (chunk.out == 0 && (chunk.previous != nullptr || chunk.next != nullptr)) {
+      make_unusable(depot, chunk);
+      depot.pooled -= chunk.free_count;
+      warm_up(chunk);
+    }
+    first = rest;
+  }
+}
+
+// --- chunks ------------------------------------------------------------------------------------------------------
+
+void SlabPool::add_region() {
+  // The lists first: what cannot fail afterwards gives nothing back.
+  regions_.reserve(regions_.size() + 1);
+  cold_.reserve(chunks_ + chunks_in_a_region);
+  // One chunk more, so that the others can be aligned.
+  void* const region = mmap(nullptr, region_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (region == MAP_FAILED) throw std::bad_alloc();
+  regions_.push_back(region);
+  const auto begin = reinterpret_cast<std::uintptr_t>(region);
+  const std::uintptr_t aligned = (begin + chunk_bytes - 1) & ~(chunk_bytes - 1);
+  const std::size_t count = (begin + region_bytes - aligned) / chunk_bytes;
+  for (std::size_t i = count; i-- > 0;) cold_.push_back(reinterpret_cast<std::byte*>(aligned) + i * chunk_bytes);
+  chunks_ += count;
+}
+
+Chunk& SlabPool::new_chunk(std::size_t c) {
+  std::byte* place = nullptr;
   {
     const std::lock_guard lock(chunk_mutex_);
-    if (fresh_bytes_ < size) {
-      std::unique_ptr<std::byte, FreeChunk> chunk(
-          static_cast<std::byte*>(::operator new(next_chunk_bytes_, std::align_val_t{line})));
-      chunks_.push_back(std::move(chunk));
-      fresh_ = chunks_.back().get();
-      fresh_bytes_ = next_chunk_bytes_;
-      reserved_bytes_ += next_chunk_bytes_;
-      next_chunk_bytes_ = std::min(next_chunk_bytes_ * 2, largest_chunk);
+    if (warm_ != nullptr) {
+      place = reinterpret_cast<std::byte*>(std::exchange(warm_, warm_->next));
+      warm_unneeded_ = std::min(warm_unneeded_, --warm_count_);
+    } else {
+      if (cold_.empty()) add_region();
+      place = cold_.back();
+      cold_.pop_back();
     }
-    count = std::min(wanted, fresh_bytes_ / size);
-    run = fresh_;
-    // The next run starts at a line of its own.
-    const std::size_t taken = std::min(to_line(count * size), fresh_bytes_);
-    fresh_ += taken;
-    fresh_bytes_ -= taken;
   }
-  Block* next = nullptr;
-  for (std::size_t i = count; i-- > 0;) next = ::new (run + i * size) Block(next);
-  return {next, static_cast<std::uint32_t>(count)};
+  auto* const chunk = ::new (static_cast<void*>(place)) Chunk();
+  chunk->capacity = static_cast<std::uint32_t>((chunk_bytes - chunk_begin) / class_bytes[c]);
+  return *chunk;
 }
+
+void SlabPool::warm_up(Chunk& chunk) noexcept {
+  const std::lock_guard lock(chunk_mutex_);
+  chunk.next = std::exchange(warm_, &chunk);
+  ++warm_count_;
+}
+
+void SlabPool::flush_caches() noexcept {
+  shared_->flush();
+  const std::lock_guard lock(caches_mutex_);
+  for (const auto& cache : caches_) {
+    if (cache.get() != &shared_->cache_) cache->flush();
+  }
+}
+
+void SlabPool::trim(Trim which) noexcept {
+  std::array<std::byte*, 16> some{};
+  std::size_t surplus = 0;
+  {
+    const std::lock_guard lock(chunk_mutex_);
+    surplus = which == Trim::all ? warm_count_ : warm_unneeded_;
+  }
+  // A few at a time, and the system is asked without the lock: whoever needs a chunk meanwhile does not wait for long.
+  while (surplus > 0) {
+    std::size_t count = 0;
+    {
+      const std::lock_guard lock(chunk_mutex_);
+      for (; count < std::min(surplus, some.size()) && warm_ != nullptr; ++count, --warm_count_) {
+        some[count] = reinterpret_cast<std::byte*>(std::exchange(warm_, warm_->next));
+      }
+    }
+    if (count == 0) break;
+    for (std::size_t i = 0; i < count; ++i) madvise(some[i], chunk_bytes, MADV_DONTNEED);
+    const std::lock_guard lock(chunk_mutex_);
+    cold_.insert(cold_.end(), some.begin(),
+                 some.begin() + static_cast<std::ptrdiff_t>(count));  // there is room for all
+    surplus -= count;
+  }
+  const std::lock_guard lock(chunk_mutex_);
+  warm_unneeded_ = warm_count_;
+}
+
+// --- without pooling ---------------------------------------------------------------------------------------------
 
 void* SlabPool::system_allocate(std::size_t bytes, std::size_t align) {
   static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);
@@ -225,9 +353,9 @@ SlabCensus SlabPool::census() const {
     }
     const Depot& depot = depots_[c];
     const std::lock_guard lock(depot.mutex);
-    entry.pooled += depot.blocks;
     // relaxed: see count().
-    entry.live = depot.carved - entry.pooled + direct_live_[c].load(std::memory_order_relaxed);
+    entry.live = depot.out - entry.pooled + direct_live_[c].load(std::memory_order_relaxed);
+    entry.pooled += depot.pooled;
     census.live_blocks += entry.live;
     census.live_bytes += entry.live * static_cast<std::int64_t>(entry.block_bytes);
   }
@@ -236,7 +364,8 @@ SlabCensus SlabPool::census() const {
   census.live_blocks += census.large_live;
   census.live_bytes += census.large_bytes;
   const std::lock_guard lock(chunk_mutex_);
-  census.reserved_bytes = reserved_bytes_;
+  census.reserved_bytes = (chunks_ - cold_.size()) * chunk_bytes;
+  census.warm_bytes = warm_count_ * chunk_bytes;
   return census;
 }
 

@@ -5,6 +5,9 @@
 //   all are stuck         and something waits: a spare worker is begun, up to a bound; ended when a second has passed
 //                         in which fewer were stuck than there are spare ones
 //   stuck for 50 ms       it hogs: told once, with the stack where signals are allowed; and once more when it is over
+//
+// Besides, it gives memory back that a burst left: each second what was not needed in it, and all when everybody has been
+// idle for so long.
 #include <algorithm>
 #include <system_error>
 #include <vector>
@@ -20,6 +23,7 @@ namespace {
 
 constexpr Duration watch_period = std::chrono::milliseconds(10);
 constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
+constexpr unsigned trim_every = 100;      // looks
 constexpr unsigned spare_patience = 100;  // looks for which a spare worker is kept that is not needed
 
 }  // namespace
@@ -31,6 +35,7 @@ struct Scheduler::Watching {
   Instant last{};
   unsigned idle_looks = 0;
   unsigned calm_looks = 0;
+  unsigned looks_to_trim = trim_every;
 };
 
 bool Scheduler::looks_idle() const noexcept {
@@ -52,10 +57,16 @@ void Scheduler::watch() {
     const bool idle = looks_idle();
     watching.idle_looks = idle ? watching.idle_looks + 1 : 0;
     if (watching.idle_looks >= watch_patience && !spares) {
+      if (options_.on_rest != nullptr) options_.on_rest(options_.on_hog_context);
+      pool_.trim(SlabPool::Trim::all);
       watch_sleep_.sleep_while([this] { return looks_idle() && !stopping_.load(std::memory_order_seq_cst); });
       watching.idle_looks = 0;
     }
     watch_sleep_.nap(watch_period);
+    if (--watching.looks_to_trim == 0) {
+      watching.looks_to_trim = trim_every;
+      pool_.trim(SlabPool::Trim::unneeded);
+    }
     const Instant present = now();
     const Duration since_last = present - watching.last;
     watching.last = present;

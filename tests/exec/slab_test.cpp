@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -235,6 +236,83 @@ TEST(Slab, alternating_at_a_magazines_edge_does_not_go_to_the_depot) {
   }
   EXPECT_EQ(seen.size(), 2U);
   for (void* p : mine) cache.deallocate(p, 32);
+  expect_empty(pool);
+}
+
+TEST(Slab, what_a_burst_left_goes_back_to_the_system_when_nobody_needs_it) {
+  SlabPool pool;
+  if (!pool.pooling()) GTEST_SKIP() << "pooling is off in this build";
+  SlabCache& cache = pool.take_cache();
+  constexpr std::size_t blocks = 100'000;
+  std::vector<unsigned char*> mine;
+  const auto burst = [&](std::size_t bytes) {
+    for (std::size_t i = 0; i < blocks; ++i) {
+      mine.push_back(static_cast<unsigned char*>(cache.allocate(bytes)));
+      std::memset(mine.back(), static_cast<int>(i % 251), bytes);
+    }
+    for (std::size_t i = 0; i < blocks; ++i) ASSERT_EQ(mine[i][bytes - 1], i % 251);
+    for (unsigned char* p : mine) cache.deallocate(p, bytes);
+    mine.clear();
+  };
+  burst(32);
+  const std::size_t most = pool.census().reserved_bytes;
+  EXPECT_GE(most, blocks * 32);
+  EXPECT_GE(pool.census().warm_bytes, blocks * 32 - 256 * 1024) << "all but what the cache and the class keep";
+  pool.trim(SlabPool::Trim::unneeded);
+  EXPECT_EQ(pool.census().reserved_bytes, most) << "it was needed since";
+  burst(64);  // of another class: the chunks are anybody's
+  EXPECT_LE(pool.census().reserved_bytes, blocks * 64 + 512 * 1024);
+  pool.trim(SlabPool::Trim::unneeded);
+  pool.trim(SlabPool::Trim::unneeded);
+  EXPECT_EQ(pool.census().warm_bytes, 0U);
+  EXPECT_LE(pool.census().reserved_bytes, 512U * 1024) << "a chunk or two a class, and what the caches hold";
+  burst(32);
+  pool.trim(SlabPool::Trim::all);
+  EXPECT_EQ(pool.census().warm_bytes, 0U);
+  EXPECT_LE(pool.census().reserved_bytes, 512U * 1024);
+  pool.give_back(cache);
+  expect_empty(pool);
+}
+
+// Threads that allocate and free in bursts, blocks that travel, and one that gives memory back all the while.
+TEST(Slab, memory_is_given_back_while_others_allocate_and_free) {
+  SlabPool pool;
+  if (!pool.pooling()) GTEST_SKIP() << "pooling is off in this build";
+  std::atomic<bool> over{false};
+  std::thread trimmer([&] {
+    for (bool all = false; !over.load(); all = !all) pool.trim(all ? SlabPool::Trim::all : SlabPool::Trim::unneeded);
+  });
+  std::mutex mutex;
+  std::vector<Owned> handed_on;
+  std::atomic<int> broken{0};
+  const auto churn = [&](unsigned seed) {
+    SlabCache& cache = pool.take_cache();
+    std::mt19937_64 random(seed);
+    for (int round = 0; round < 30; ++round) {
+      std::vector<Owned> mine;
+      const std::size_t bytes = 20 + random() % 3 * 100;
+      for (int i = 0; i < 4'000; ++i) {
+        mine.push_back(
+            {static_cast<unsigned char*>(cache.allocate(bytes)), bytes, 16, static_cast<unsigned char>(random())});
+        mine.back().fill();
+      }
+      const std::lock_guard lock(mutex);
+      mine.swap(handed_on);
+      for (const Owned& block : mine) {
+        broken += block.intact() ? 0 : 1;
+        cache.deallocate(block.p, block.bytes);
+      }
+    }
+    pool.give_back(cache);
+  };
+  std::thread one(churn, 1);
+  std::thread two(churn, 2);
+  one.join();
+  two.join();
+  over.store(true);
+  trimmer.join();
+  for (const Owned& block : handed_on) pool.shared().deallocate(block.p, block.bytes);
+  EXPECT_EQ(broken.load(), 0);
   expect_empty(pool);
 }
 

@@ -33,6 +33,7 @@
 #include "backstage/exec/detail/inject_queue.hpp"
 #include "backstage/exec/detail/owner_gate.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
+#include "backstage/exec/detail/standstill.hpp"
 #include "backstage/exec/detail/timekeeping.hpp"
 #include "backstage/exec/detail/turn.hpp"
 #include "backstage/exec/environment.hpp"
@@ -80,6 +81,8 @@ struct SchedulerOptions {
   /// Called on the watch's thread. Must be quick.
   void (*on_hog)(void* context, const HogNews& news) noexcept = nullptr;
   void* on_hog_context = nullptr;
+  /// Called on the watch's thread when everybody has been idle for a second: time to give memory back. May hold_still().
+  void (*on_rest)(void* context) noexcept = nullptr;
 };
 
 /// What one thread needs to run actors. In manual mode there is one without a thread.
@@ -226,6 +229,11 @@ class Scheduler {
 
   /// Any thread: nothing queued anywhere and no worker busy. Exact only when nobody sends from outside.
   [[nodiscard]] bool looks_idle() const noexcept;
+  /// True: no worker is in a turn, nor begins one until go_on(). False: somebody is busy. For the watch's thread.
+  [[nodiscard]] bool hold_still() noexcept {
+    return standstill_.try_hold([this] { return !looks_idle(); });
+  }
+  void go_on() noexcept { standstill_.go_on(); }
 
  private:
   friend class Worker;
@@ -268,6 +276,7 @@ class Scheduler {
   std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
   WatchSleep<> watch_sleep_;
+  Standstill<> standstill_;
 };
 
 }  // namespace detail

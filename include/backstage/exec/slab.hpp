@@ -9,8 +9,8 @@
 // Promises:
 //  (1) A block goes to one owner at a time; the size (and alignment) given back is the one asked for.
 //  (2) Blocks are aligned to 16; to 64 when asked for with that alignment, and beyond through operator new.
-//  (3) Nothing returns to the system before the pool dies (trimming free chunks is left for later), so what a
-//      Runtime holds is the most it ever needed at once, and at most two magazines a class and cache more.
+//  (3) What is free beyond two magazines a class and cache is kept while it is needed now and then, and goes back to the
+//      system with trim(): the chunks that nobody has needed since the last one. Addresses stay the pool's until it dies.
 //  (4) census() counts exactly what is live, provided that no cache is in use meanwhile.
 //  (5) With pooling off (SlabOptions, or a build with BACKSTAGE_SANITIZED) every block comes from operator new
 //      and returns to operator delete at once, so that sanitizers see each use after free.
@@ -19,6 +19,10 @@
 // How: a cache has two magazines (free lists of a bounded length) a class. It takes from and returns to the first;
 // empty or full it is swapped with the second, and only when that does not help exchanged whole with the pool's
 // depot, behind a mutex a class. Two magazines, so that alternating at a boundary does not go to the depot each time.
+// Behind that a class has chunks of 64 KiB, aligned so that a block's address says whose it is. A magazine that comes back
+// is dealt out to the chunks of its blocks; a chunk that is whole again is warm: any class may have it next. One that was
+// warm from one trim() to the next is cold: its pages are the system's, its address is kept.
+// After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), for the magazines, the depot and the working set of the warm.
 // Stability: internal (may change in any version).
 #pragma once
 
@@ -43,13 +47,25 @@ struct SlabOptions {
 
 namespace slab_detail {
 
-/// A free block. What follows `next` is set only in the first block of a magazine that lies in the depot.
+/// A free block.
 struct Block {
-  explicit Block(Block* following) noexcept : next(following) {}  // NOLINT: the rest stays unset, to save two stores
+  explicit Block(Block* following) noexcept : next(following) {}
   Block* next;
-  Block* next_magazine;
-  std::size_t magazine_count;
 };
+
+/// At the start of 64 KiB that hold blocks of one class.
+struct Chunk {
+  Block* free = nullptr;  // blocks that came back
+  Chunk* previous = nullptr;
+  Chunk* next = nullptr;         // in its depot's list, while there is something to be had, or in that of the warm
+  std::uint32_t free_count = 0;  // in `free`
+  std::uint32_t carved = 0;      // blocks that were ever cut; the rest is untouched
+  std::uint32_t out = 0;         // with a cache, or in use
+  std::uint32_t capacity = 0;
+};
+inline constexpr std::size_t chunk_bytes = 64 * 1024;
+inline constexpr std::size_t chunk_begin = 64;  // of the blocks, behind the header
+static_assert(sizeof(Chunk) <= chunk_begin);
 
 /// 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
 inline constexpr std::array<std::uint16_t, 18> class_bytes{32,  64,  96,  128, 160, 192, 224,  256,  320,
@@ -90,7 +106,8 @@ struct SlabCensus {
   std::int64_t large_bytes = 0;
   std::int64_t live_blocks = 0;  ///< all of the above
   std::int64_t live_bytes = 0;
-  std::size_t reserved_bytes = 0;  ///< taken from the system for chunks
+  std::size_t reserved_bytes = 0;  ///< in chunks that are in use or warm: what of it was touched is resident
+  std::size_t warm_bytes = 0;      ///< in chunks that are wholly free, and not yet given back
 };
 
 class SlabPool;
@@ -141,6 +158,7 @@ class SlabCache {
 
  private:
   friend class SlabPool;
+  friend class SharedSlab;
 
   /// The magazine in use, and the second, which is either empty or full. Without pooling the capacity is 0, so
   /// that `first` stays null and both directions end in the slow path without a further question here.
@@ -182,6 +200,10 @@ class SharedSlab {
 
  private:
   friend class SlabPool;
+  void flush() noexcept {
+    const std::lock_guard lock(mutex_);
+    cache_.flush();
+  }
   explicit SharedSlab(SlabCache& cache) noexcept : cache_(cache) {}
   std::mutex mutex_;
   SlabCache& cache_;
@@ -202,31 +224,39 @@ class SlabPool {
   [[nodiscard]] SharedSlab& shared() noexcept { return *shared_; }
 
   [[nodiscard]] bool pooling() const noexcept { return pooling_; }
+  /// Gives the pages of free chunks back to the system: of those that were not needed since the last call, or all.
+  enum class Trim : std::uint8_t { unneeded, all };
+  /// Takes what lies free in the caches. No cache is in use, but that of shared().
+  void flush_caches() noexcept;
+  void trim(Trim which) noexcept;
   /// Exact when no cache is in use (and its last use happened before this call).
   [[nodiscard]] SlabCensus census() const;
 
  private:
   friend class SlabCache;
 
-  /// A class's magazines that no cache holds. Each on its own line: classes do not disturb each other.
+  /// A class's chunks. Each on its own line: classes do not disturb each other.
   struct alignas(64) Depot {
     mutable std::mutex mutex;
-    slab_detail::Block* magazines = nullptr;  // linked by next_magazine
-    std::int64_t blocks = 0;                  // in those magazines
-    std::int64_t carved = 0;                  // ever cut from chunks for this class
+    slab_detail::Chunk* usable = nullptr;  // those with something to be had
+    std::int64_t out = 0;                  // blocks with caches, or in use
+    std::int64_t pooled = 0;               // that came back
   };
   struct Magazine {
     slab_detail::Block* first = nullptr;
     std::uint32_t count = 0;
   };
-  struct FreeChunk {
-    void operator()(std::byte* chunk) const noexcept;
-  };
 
-  /// A magazine from the depot, or one of fresh blocks.
+  /// About a magazine of blocks: of those that came back, or fresh ones.
   [[nodiscard]] Magazine take(std::size_t c);
-  void put(std::size_t c, slab_detail::Block* first, std::uint32_t count) noexcept;
-  [[nodiscard]] Magazine carve(std::size_t c);
+  void put(std::size_t c, slab_detail::Block* first) noexcept;
+  static void hand_out(slab_detail::Chunk& chunk, std::uint32_t most, Magazine& into) noexcept;
+  static void carve(slab_detail::Chunk& chunk, std::size_t c, Magazine& into) noexcept;
+  static void make_usable(Depot& depot, slab_detail::Chunk& chunk) noexcept;
+  static void make_unusable(Depot& depot, slab_detail::Chunk& chunk) noexcept;
+  [[nodiscard]] slab_detail::Chunk& new_chunk(std::size_t c);
+  void warm_up(slab_detail::Chunk& chunk) noexcept;
+  void add_region();
   [[nodiscard]] void* system_allocate(std::size_t bytes, std::size_t align);
   void system_deallocate(void* p, std::size_t bytes, std::size_t align) noexcept;
   void count(std::size_t bytes, bool large, std::int64_t change) noexcept;
@@ -235,12 +265,14 @@ class SlabPool {
   const bool pooling_;
   std::array<Depot, slab_detail::class_count> depots_;
 
+  // Taken while a depot's is held, never the other way round.
   mutable std::mutex chunk_mutex_;
-  std::vector<std::unique_ptr<std::byte, FreeChunk>> chunks_;
-  std::byte* fresh_ = nullptr;
-  std::size_t fresh_bytes_ = 0;
-  std::size_t next_chunk_bytes_;
-  std::size_t reserved_bytes_ = 0;
+  std::vector<void*> regions_;          // mappings that chunks are cut from
+  std::vector<std::byte*> cold_;        // chunks without pages; room for all there are
+  slab_detail::Chunk* warm_ = nullptr;  // linked by next
+  std::size_t warm_count_ = 0;
+  std::size_t warm_unneeded_ = 0;  // the fewest there were since the last trim()
+  std::size_t chunks_ = 0;         // ever cut from regions
 
   // Blocks that operator new gave, by class and large. Relaxed throughout: read only when quiescent.
   std::array<std::atomic<std::int64_t>, slab_detail::class_count> direct_live_{};

@@ -1,0 +1,234 @@
+// The memory of cells: chunks of 1 MiB whose addresses are cells' for as long as the process lives, so that a Ref may be
+// compared at any time. Their pages are given back when a chunk is wholly free.
+//
+// Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two.
+// A chunk that is given back reads as zeros again. A zeroed cell is a vacant one: idle, empty, of generation 0, which no
+// Ref names. So whoever comes with an old Ref finds that its actor is gone, and what a late answer leaves in the lane of
+// such a cell is freed in a turn, as in any other vacant place. Those that are made there later have generations above all
+// that ever were in the chunk.
+//
+// Zeroing must not meet anybody who has looked at a gate and now pushes. So it is done at a standstill: all workers are
+// parked and stay so, threads from outside wait at the door (Presence), and all lists of the chunk are idle.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "core.hpp"
+#include "lifecycle.hpp"
+#include "side_box.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr std::size_t made_at_once = 16;
+// A cell that comes so far is not used again, nor is a chunk: no generation ever returns.
+constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
+
+}  // namespace
+
+void Core::add_chunk() {
+  chunks_.reserve(chunks_.size() + 1);
+  // Twice the size, so that an aligned chunk lies in it; the rest is given back.
+  void* const wide =
+      mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (wide == MAP_FAILED) throw std::bad_alloc();
+  const auto start = reinterpret_cast<std::uintptr_t>(wide);
+  const std::uintptr_t aligned = (start + chunk_bytes - 1) & ~(chunk_bytes - 1);
+  if (aligned != start) munmap(wide, aligned - start);
+  munmap(reinterpret_cast<void*>(aligned + chunk_bytes), start + chunk_bytes - aligned);
+
+  auto* const at = reinterpret_cast<std::byte*>(aligned);
+  auto* const header = ::new (static_cast<void*>(at)) ChunkHeader();
+  header->index = chunks_.size();
+  chunks_.push_back({.at = at});
+  if (presence_ == nullptr) {
+    // Behind the header of the first chunk, whose first page survives the Runtime.
+    presence_ = ::new (static_cast<void*>(at + sizeof(ChunkHeader))) Presence();
+    static_assert(sizeof(ChunkHeader) + sizeof(Presence) <= cells_begin);
+  }
+  header->presence.store(presence_, std::memory_order_release);
+  // release: publishes the chunk to whoever gets a Ref into it.
+  header->core.store(this, std::memory_order_release);
+}
+
+void Core::make_cell(Chunk& chunk) noexcept {
+  Cell& place = cell_at(chunk.at, chunk.cells++);
+  // In a chunk that was given back old Refs may be looking at this very moment, and late answers may lie in the lane: what
+  // is zero there stays as it is.
+  Cell* const cell = chunk.generation == 1 ? ::new (static_cast<void*>(&place)) Cell() : &place;
+  (void)cell->orders.close(chunk.generation);
+  // Generations start at 1: 0 is what a Ref finds after the Runtime's end. release: as any gate that opens.
+  cell->gate.store(chunk.generation << gate_bit::bits, std::memory_order_release);
+  free_cells_.push_back(cell);
+}
+
+void Core::make_cells() {
+  const auto has_room = [](const Chunk& chunk) {
+    return !chunk.leaves && chunk.cells < cells_per_chunk && chunk.generation < last_generation;
+  };
+  auto found = std::find_if(chunks_.rbegin(), chunks_.rend(), has_room);
+  const std::size_t needed = cells_made_ + made_at_once;
+  // Freeing a cell never allocates.
+  if (free_cells_.capacity() < needed) free_cells_.reserve(std::max(needed, 2 * free_cells_.capacity()));
+  if (found == chunks_.rend()) {
+    add_chunk();
+    found = chunks_.rbegin();
+  }
+  const std::size_t count = std::min<std::size_t>(made_at_once, cells_per_chunk - found->cells);
+  for (std::size_t i = 0; i < count; ++i) make_cell(*found);
+  cells_made_ += count;
+  // They are taken from the back: in the order of their addresses.
+  std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());
+}
+
+Cell& Core::new_cell() {
+  WorkerContext* const context = context_for(this);
+  Cell* cell = nullptr;
+  if (context != nullptr && context->spare_count != 0) {
+    cell = context->spare_cells[--context->spare_count];
+  } else {
+    const std::lock_guard lock(cells_mutex_);
+    if (free_cells_.empty()) make_cells();
+    cell = free_cells_.back();
+    free_cells_.pop_back();
+    if (context != nullptr) {
+      const std::size_t more = std::min(free_cells_.size(), context->spare_cells.size() / 2);
+      // From the back, so that they are handed out in the order of their addresses.
+      std::copy(free_cells_.end() - static_cast<std::ptrdiff_t>(more), free_cells_.end(),
+                context->spare_cells.begin());
+      free_cells_.resize(free_cells_.size() - more);
+      context->spare_count = static_cast<std::uint32_t>(more);
+    }
+  }
+  live_cells_.fetch_add(1, std::memory_order_relaxed);
+  return *cell;
+}
+
+void Core::free_cell(Cell& cell) noexcept {
+  live_cells_.fetch_sub(1, std::memory_order_relaxed);
+  if (cell.generation() >= last_generation) [[unlikely]]
+    return;
+  // Never allocates: make_cells() reserved room for every cell there is.
+  if (WorkerContext* const context = context_for(this)) {
+    auto& spare = context->spare_cells;
+    if (context->spare_count == spare.size()) {
+      const std::lock_guard lock(cells_mutex_);
+      const auto half = static_cast<std::ptrdiff_t>(spare.size() / 2);
+      free_cells_.insert(free_cells_.end(), spare.begin(), spare.begin() + half);
+      std::copy(spare.begin() + half, spare.end(), spare.begin());
+      context->spare_count -= static_cast<std::uint32_t>(half);
+    }
+    spare[context->spare_count++] = &cell;
+    return;
+  }
+  const std::lock_guard lock(cells_mutex_);
+  free_cells_.push_back(&cell);
+}
+
+// ------------------------------------------------------------------------------------------------ given back
+
+/// Does it while no worker and no visitor does anything. False: somebody is there; it was not done.
+template <class F>
+bool Core::do_alone(F f) noexcept {
+  if (!scheduler->hold_still()) return false;
+  presence_->hold();
+  const bool alone = presence_->is_empty();
+  if (alone) f();
+  presence_->go_on();
+  scheduler->go_on();
+  return alone;
+}
+
+void Core::take_spares_back() noexcept {
+  const std::lock_guard lock(cells_mutex_);
+  // There is room for every cell that was made.
+  for (const auto& context : contexts) {
+    const auto count = static_cast<std::ptrdiff_t>(std::exchange(context->spare_count, 0));
+    free_cells_.insert(free_cells_.end(), context->spare_cells.begin(), context->spare_cells.begin() + count);
+  }
+}
+
+/// Chunks of which all cells are free, and by that nobody's to give out any more.
+std::vector<std::size_t> Core::take_free_chunks() {
+  const std::lock_guard lock(cells_mutex_);
+  std::vector<std::size_t> found;
+  if (free_cells_.size() < cells_per_chunk) return found;
+  std::vector<std::uint32_t> free_in(chunks_.size());
+  for (const Cell* cell : free_cells_) ++free_in[chunk_of(cell).index];
+  found.reserve(chunks_.size());
+  for (std::size_t i = 0; i < chunks_.size(); ++i) {
+    if (chunks_[i].cells != 0 && free_in[i] == chunks_[i].cells) {
+      found.push_back(i);
+    } else {
+      free_in[i] = 0;
+    }
+  }
+  std::erase_if(free_cells_, [&](const Cell* cell) { return free_in[chunk_of(cell).index] != 0; });
+  for (const std::size_t i : found) chunks_[i].leaves = true;
+  return found;
+}
+
+/// Alone. False: something is on its way to one of its cells.
+bool Core::zero(std::size_t index) noexcept {
+  const std::lock_guard lock(cells_mutex_);
+  Chunk& chunk = chunks_[index];
+  for (std::size_t i = 0; i < chunk.cells; ++i) {
+    const Cell& cell = cell_at(chunk.at, i);
+    if (!cell.mailbox.is_idle() || !cell.lane.empty(std::memory_order_acquire) || cell.lane_rest != nullptr)
+      return false;
+  }
+  for (std::size_t i = 0; i < chunk.cells; ++i) {
+    const Cell& cell = cell_at(chunk.at, i);
+    chunk.generation = std::max(chunk.generation, cell.generation() + 1);
+    delete cell.side.load(std::memory_order_relaxed);
+  }
+  cells_made_ -= std::exchange(chunk.cells, 0);
+  chunk.leaves = false;
+  madvise(chunk.at + cells_begin, chunk_bytes - cells_begin, MADV_DONTNEED);
+  return true;
+}
+
+void Core::keep_chunk(std::size_t index) noexcept {
+  const std::lock_guard lock(cells_mutex_);
+  Chunk& chunk = chunks_[index];
+  chunk.leaves = false;
+  for (std::size_t i = 0; i < chunk.cells; ++i) free_cells_.push_back(&cell_at(chunk.at, i));
+}
+
+/// The list of the free cells itself is large after a burst.
+void Core::shrink_list() {
+  const std::lock_guard lock(cells_mutex_);
+  if (free_cells_.capacity() <= 2 * cells_made_ + cells_per_chunk) return;
+  std::vector<Cell*> smaller;
+  smaller.reserve(cells_made_);
+  smaller.assign(free_cells_.begin(), free_cells_.end());
+  free_cells_.swap(smaller);
+}
+
+void Core::rest() noexcept {
+  const std::lock_guard one_at_a_time(rest_mutex_);
+  const bool together = do_alone([this] {
+    // What each worker has put by for itself would hold whole chunks.
+    take_spares_back();
+    memory.flush_caches();
+  });
+  if (!together) return;
+  if_memory([this] {
+    bool alone = true;
+    // Chunk by chunk, so that whoever comes meanwhile waits for one of them at most.
+    for (const std::size_t index : take_free_chunks()) {
+      bool gone = false;
+      alone = alone && do_alone([&] { gone = zero(index); });
+      if (!gone) keep_chunk(index);
+    }
+    shrink_list();
+  });
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

@@ -1,0 +1,123 @@
+// What a burst of actors took is given back when all rest, whoever has Refs to them, and whoever comes meanwhile (M1, L2).
+#include <atomic>
+#include <optional>
+#include <vector>
+
+#include "../src/actor/core.hpp"
+#include "threads/support.hpp"
+
+namespace backstage::threads_test {
+namespace {
+
+using RestOnThreads = WithWorkers;
+INSTANTIATE_TEST_SUITE_P(Workers, RestOnThreads, worker_counts(), named);
+
+struct Number {
+  std::uint64_t value;
+};
+struct Get {
+  using reply = std::uint64_t;
+};
+class Guest {
+ public:
+  explicit Guest(std::uint64_t mine) : mine_(mine) {}
+  void handle(Number) {}
+  std::uint64_t handle(Get) const { return mine_; }
+
+ private:
+  std::uint64_t mine_;
+};
+
+constexpr std::uint64_t guests = 3 * detail::cells_per_chunk;
+
+std::vector<Ref<Guest>> invite(Runtime& runtime, std::uint64_t first) {
+  std::vector<Ref<Guest>> all;
+  for (std::uint64_t i = 0; i < guests; ++i) all.push_back(runtime.spawn<Guest>(unnamed, first + i));
+  return all;
+}
+
+/// Until each has ended and its place is free.
+void send_away(Runtime& runtime, const std::vector<Ref<Guest>>& all) {
+  for (const auto& guest : all) runtime.stop(guest);
+  while (runtime.actors() > 1) std::this_thread::yield();
+}
+
+/// All rest at once only now and then while others send: until it has worked.
+void rest(Runtime& runtime, std::size_t free_before) {
+  do {
+    runtime.core().rest();
+    std::this_thread::yield();
+  } while (runtime.core().cells_kept() >= free_before);
+}
+
+TEST_P(RestOnThreads, L2_refs_of_actors_whose_memory_was_given_back_name_nobody_ever_after) {
+  Runtime runtime(quiet(GetParam()));
+  const auto first = invite(runtime, 0);
+  EXPECT_EQ(runtime.ask<Get>(first[7]).within(long_enough).value(), 7U);
+  send_away(runtime, first);
+  const std::size_t most = runtime.core().cells_kept();
+  EXPECT_GE(most, guests);
+  rest(runtime, most);
+  EXPECT_LT(runtime.core().cells_kept(), most - 2 * detail::cells_per_chunk + 64);
+  for (const auto& gone : first) {
+    EXPECT_EQ(gone.try_send(Number{1}).error().code(), Errc::gone);
+    runtime.restart(gone);
+  }
+  EXPECT_EQ(runtime.ask<Get>(first[7]).within(long_enough).error().code(), Errc::gone);
+  // The places are others' now: none of the old Refs is one of theirs.
+  const auto second = invite(runtime, guests);
+  for (std::uint64_t i = 0; i < guests; i += 97) {
+    EXPECT_EQ(first[i].try_send(Number{1}).error().code(), Errc::gone);
+    EXPECT_EQ(runtime.ask<Get>(second[i]).within(long_enough).value(), guests + i);
+  }
+  send_away(runtime, second);
+  expect_rest(runtime);
+}
+
+TEST(WornCells, L2_a_cell_whose_generations_are_used_up_is_nobodys_place_again) {
+  Runtime runtime(quiet(1));
+  constexpr std::uint32_t nearly = (1U << (32 - detail::gate_bit::bits)) - 3;
+  const auto age = [&](std::uint32_t generation) {
+    detail::Cell& cell = runtime.core().new_cell();
+    cell.gate.store(generation << detail::gate_bit::bits);
+    runtime.core().free_cell(cell);
+    return &cell;
+  };
+  const detail::Cell* const fresh = age(nearly);
+  EXPECT_EQ(&runtime.core().new_cell(), fresh) << "the one that was freed last is the next";
+  const detail::Cell* const worn = age(nearly + 1);
+  for (int i = 0; i < 10'000; ++i) ASSERT_NE(&runtime.core().new_cell(), worn);
+}
+
+TEST_P(RestOnThreads, M6_senders_from_outside_and_ends_go_on_while_memory_is_given_back) {
+  Runtime runtime(quiet(GetParam()));
+  std::atomic<bool> over{false};
+  std::vector<Ref<Guest>> gone = invite(runtime, 0);
+  send_away(runtime, gone);
+  const auto lives = runtime.spawn<Guest>("lives", std::uint64_t{0});
+  std::atomic<std::uint64_t> wrong{0};
+  std::vector<std::thread> senders;
+  for (unsigned id = 0; id < 3; ++id) {
+    senders.emplace_back([&, id] {
+      for (std::size_t i = id; !over.load(); i = (i + 31) % gone.size()) {
+        if (gone[i].try_send(Number{i})) wrong.fetch_add(1);
+        lives.send(Number{i});
+        runtime.stop(gone[i]);
+        if (runtime.inspect(gone[i]).within(long_enough)) wrong.fetch_add(1);
+      }
+    });
+  }
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 300; ++i) runtime.core().rest();
+    const auto more = invite(runtime, 1);
+    for (const auto& guest : more) runtime.stop(guest);
+    while (runtime.actors() > 2) std::this_thread::yield();
+  }
+  over.store(true);
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(wrong.load(), 0U);
+  expect_rest(runtime);
+}
+
+}  // namespace
+}  // namespace backstage::threads_test
