@@ -85,6 +85,21 @@ void Core::make_cells() {
   std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());
 }
 
+void Core::count_cell(WorkerContext* context, std::int64_t change) noexcept {
+  // relaxed: a count, and its worker is the only one that writes it.
+  if (context != nullptr) {
+    context->cells.store(context->cells.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+  } else {
+    outside_cells_.fetch_add(change, std::memory_order_relaxed);
+  }
+}
+
+std::size_t Core::live_cells() const noexcept {
+  std::int64_t sum = outside_cells_.load(std::memory_order_relaxed);
+  for (const auto& context : contexts) sum += context->cells.load(std::memory_order_relaxed);
+  return static_cast<std::size_t>(std::max<std::int64_t>(sum, 0));
+}
+
 Cell& Core::new_cell() {
   WorkerContext* const context = context_for(this);
   Cell* cell = nullptr;
@@ -104,16 +119,17 @@ Cell& Core::new_cell() {
       context->spare_count = static_cast<std::uint32_t>(more);
     }
   }
-  live_cells_.fetch_add(1, std::memory_order_relaxed);
+  count_cell(context, 1);
   return *cell;
 }
 
 void Core::free_cell(Cell& cell) noexcept {
-  live_cells_.fetch_sub(1, std::memory_order_relaxed);
+  WorkerContext* const context = context_for(this);
+  count_cell(context, -1);
   if (cell.generation() >= last_generation) [[unlikely]]
     return;
   // Never allocates: make_cells() reserved room for every cell there is.
-  if (WorkerContext* const context = context_for(this)) {
+  if (context != nullptr) {
     auto& spare = context->spare_cells;
     if (context->spare_count == spare.size()) {
       const std::lock_guard lock(cells_mutex_);

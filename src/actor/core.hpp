@@ -185,7 +185,8 @@ class Core final : public CoreFace {
     const std::lock_guard lock(cells_mutex_);
     return cells_made_;
   }
-  [[nodiscard]] std::size_t live_cells() const noexcept { return live_cells_.load(std::memory_order_relaxed); }
+  /// Any thread; exact when nobody spawns.
+  [[nodiscard]] std::size_t live_cells() const noexcept;
 
   // ---- failures: a fixed store, so that recording one never allocates
   /// A cold part for a cell: new, or, when memory is out, of those kept for that, so that an actor can be ended and
@@ -274,6 +275,7 @@ class Core final : public CoreFace {
     bool leaves = false;           // none of its cells is in free_cells_: it is being given back
   };
   void add_chunk();
+  void count_cell(WorkerContext* context, std::int64_t change) noexcept;
   void make_cells();
   void make_cell(Chunk& chunk) noexcept;
   template <class F>
@@ -305,7 +307,7 @@ class Core final : public CoreFace {
   std::vector<Chunk> chunks_;
   std::size_t cells_made_ = 0;
   Presence* presence_ = nullptr;
-  std::atomic<std::size_t> live_cells_{0};
+  std::atomic<std::int64_t> outside_cells_{0};  // made less freed by threads that are no workers
 
   std::mutex failures_mutex_;
   std::mutex spares_mutex_;

@@ -71,11 +71,21 @@ void* take_end_block(Cell& child, CoreFace& core, WorkerContext* context, std::u
 
 void Cell::set_status(Status next, std::string_view word) {
   const Status before = status.load(std::memory_order_relaxed);
+  if (extras == nullptr && word.empty()) {
+    if (before == next) return;
+    status.store(next, std::memory_order_relaxed);
+    // Who has just asked for a board and is not seen yet looks at the status by itself.
+    if (body->policy == &default_policy && !board_mark.is_asked() && !core().events.wanted()) return;
+    return tell_status(before, next, word);
+  }
   const std::string_view word_before = extras != nullptr ? std::string_view(extras->status_word) : std::string_view();
   if (before == next && word_before == word) return;
   if (word_before != word) need_extras().status_word = word;
   status.store(next, std::memory_order_relaxed);
-  // Who has just asked for a board and is not seen yet looks at the status by itself.
+  tell_status(before, next, word);
+}
+
+void Cell::tell_status(Status before, Status next, std::string_view word) {
   if (board_mark.is_asked()) Scopes::status_changed(*this);
   Core& all = core();
   const ReportTarget* const report =
@@ -245,6 +255,11 @@ void Lifecycle::close_unclaimed(Cell& cell) {
 }
 
 void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
+  // Most lives know these two only.
+  if (commands == signal::start && cell.phase == Phase::starting && !cell.stop_ordered && !cell.stop_at_start) {
+    return begin(cell);
+  }
+  if (commands == signal::stop) return order_stop(cell, false, false);
   if ((commands & signal::start) != 0 &&
       (cell.phase == Phase::starting || cell.phase == Phase::ended || cell.phase == Phase::kept)) {
     if (cell.stop_ordered || cell.stop_at_start) {

@@ -14,6 +14,10 @@ namespace {
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
+/// Of the running worker's own.
+inline void retire(Envelope* retired) noexcept {
+  if (retired != nullptr) this_turn->cache->deallocate(retired, retired->descriptor->size);
+}
 void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
 }
@@ -30,30 +34,40 @@ void resume_ready(Cell& cell) {
   cell.ready = 0;
 }
 
+/// It was meant for somebody who had the place before.
+[[gnu::noinline]] void drop_late(Core& core, WorkerContext* context, Envelope& envelope) {
+  core.count(context, Undelivered::gone);
+  core.report_dead_letter(Undelivered::gone, *envelope.descriptor, {});
+  envelope.descriptor->abandon(envelope, Errc::gone);
+}
+
+/// Its asker waits no longer. False: it does.
+bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
+  const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
+  const Instant now = this_turn->worker->fresh_now();
+  if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
+    core.count(context, Undelivered::expired);
+    core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
+    envelope.descriptor->abandon(envelope, Errc::timeout);
+    return true;
+  }
+  // relaxed: read for the text of a timeout only.
+  cell.request_began.store(now.ns, std::memory_order_relaxed);
+  return false;
+}
+
+/// Before it runs: what fails has been handled, too.
+inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
+  MessageCounters::bump(context.counters.handled);
+  cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
-  if (envelope.generation != cell.generation()) {
-    core.count(context, Undelivered::gone);
-    core.report_dead_letter(Undelivered::gone, *envelope.descriptor, {});
-    envelope.descriptor->abandon(envelope, Errc::gone);
-    return;
-  }
-  if (envelope.descriptor->kind == SendKind::ask) {
-    const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
-    const Instant now = this_turn->worker->fresh_now();
-    if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
-      core.count(context, Undelivered::expired);
-      core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
-      envelope.descriptor->abandon(envelope, Errc::timeout);
-      return;
-    }
-    // relaxed: read for the text of a timeout only.
-    cell.request_began.store(now.ns, std::memory_order_relaxed);
-  }
+  if (envelope.generation != cell.generation()) return drop_late(core, context, envelope);
+  if (envelope.descriptor->kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
-  // Counted before it runs: what fails has been handled, too.
-  core.count_handled(context);
-  cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  count_handled(cell, *context);
   this_turn->worker->note(&envelope.descriptor->message);
   if (cell.retries) [[unlikely]] {
     Retries::before(cell, core, context, envelope);
@@ -146,6 +160,46 @@ void RunLoop::run(Runnable& runnable, Worker& worker) {
   cell.run(worker);
 }
 
+/// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
+inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
+  return seen == signal::alive && plain && phase == Phase::running && turn_root == nullptr && lane_rest == nullptr &&
+         lane.empty(std::memory_order_relaxed) && (interleaved | ready) == 0 &&
+         !suspended.load(std::memory_order_relaxed) && !planted(Mistake::command_behind_data) &&
+         (extras == nullptr || (extras->due.empty() && !extras->retry && !extras->loop_over && !extras->ticked &&
+                                !extras->await_clock.set));
+}
+
+/// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
+bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
+  for (;;) {
+    Envelope* retired = nullptr;
+    Envelope* const envelope = mailbox.take(queue, retired);
+    retire(retired);
+    if (envelope == nullptr) {
+      if (!mailbox.try_idle(queue, retired)) return false;
+      retire(retired);
+      // Dekker: who left word before finding us busy is found here.
+      constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
+      return ((signals.load(std::memory_order_seq_cst) & word) == 0 && lane.empty(std::memory_order_seq_cst)) ||
+             !mailbox.wake();
+    }
+    if (envelope->generation != generation()) {
+      drop_late(core, &context, *envelope);
+    } else if (envelope->descriptor->kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
+      count_handled(*this, context);
+      worker.note(&envelope->descriptor->message);
+      (void)envelope->descriptor->handle(*this, *envelope);
+    }
+    // acquire: as in run().
+    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    if (worker.after_message() || (seen & signal::yield) != 0) {
+      worker.give_way(*this);
+      return true;
+    }
+    if (!is_calm(seen)) return false;
+  }
+}
+
 void Cell::run(Worker& worker) {
   Turn& turn = worker.turn();
   auto* const context = static_cast<WorkerContext*>(turn.context);
@@ -190,6 +244,11 @@ void Cell::run(Worker& worker) {
       return;
     }
     try {
+      if (looks == 0 && is_calm(seen)) {
+        if (run_calm(worker, core, *context)) return;
+        // Something came up; or a sender stands in the middle of a push.
+        if (!is_calm(signals.load(std::memory_order_acquire))) continue;
+      }
       std::uint32_t bits = 0;
       if ((seen & signal::commands) != 0) {
         // What was ordered from outside stays until it is looked at.

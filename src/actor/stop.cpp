@@ -148,6 +148,15 @@ void Lifecycle::queue_is_empty(Cell& cell) {
 
 void Lifecycle::begin_ending(Cell& cell) {
   if (cell.phase == Phase::ending) return;
+  if (cell.extras == nullptr && cell.stop_ordered && !cell.keep_place && cell.phase != Phase::ended &&
+      cell.phase != Phase::kept) {
+    // It has no children, timers, coroutines, nor anything to live again for.
+    cell.set_status(Status::stopping);
+    cell.phase = Phase::ending;
+    if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) drain_as_dead(cell, Undelivered::ended);
+    begin_terminating(cell);
+    return;
+  }
   disarm_stop_timer(cell);
   Supervision::cancel_group(cell);
   note_down(cell);
@@ -195,6 +204,14 @@ bool Lifecycle::stop_next_child(Cell& cell) {
 }
 
 void Lifecycle::begin_terminating(Cell& cell) {
+  if (cell.extras == nullptr && cell.stop_ordered && !cell.keep_place && !cell.ops().has_terminating) {
+    // It has no coroutines, timers, children, watchers: what finish_incarnation() would look for.
+    Scopes::incarnation_ended(cell);
+    cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
+    cell.init_succeeded = false;
+    close(cell);
+    return;
+  }
   cell.phase = Phase::terminating;
   if (!cell.init_succeeded || !cell.constructed || !cell.ops().has_terminating) {
     finish_incarnation(cell);
@@ -306,6 +323,8 @@ void Lifecycle::finish_incarnation(Cell& cell) {
 }
 
 void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
+  // Exact: what is just being pushed counts.
+  if (cell.mailbox.empty(cell.queue) && why != Undelivered::restarted) return;
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
   for (;;) {
@@ -331,7 +350,8 @@ void Lifecycle::close(Cell& cell) {
   const std::uint32_t ended = cell.generation();
   const std::uint32_t next = std::max(1U, (ended + 1) & ((1U << (32 - gate_bit::bits)) - 1));
   if (cell.extras != nullptr) core.scheduler->cancel(cell.extras->restart_timer);
-  const Result<> result = outcome(cell);
+  const bool told_to_all = core.events.wanted();
+  const Result<> result = told_to_all || cell.policy_has_end_target() ? outcome(cell) : Result<>();
   if (cell.policy_has_end_target()) {
     const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
     const bool told = cell.extras != nullptr && cell.extras->eol_told;
@@ -342,7 +362,7 @@ void Lifecycle::close(Cell& cell) {
   destroy_actor(cell);
   Retries::drop(cell);
   cell.set_status(Status::stopped);
-  if (core.events.wanted()) {
+  if (told_to_all) {
     if_memory([&] { core.events.emit(Ended{cell.full_path(), cell.ops().type, result}); });
   }
   // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.

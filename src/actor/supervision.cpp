@@ -336,7 +336,30 @@ void unlist_child(Cell& parent, Cell& child) noexcept {
   --extras.children;
 }
 
+namespace {
+
+/// Nobody found it by name, watched it, asked for its board, or is told of its end. False: somebody may have.
+bool reap_plain(Cell& parent, Cell& child) {
+  if (child.extras != nullptr || child.body->policy != &default_policy || !child.name().empty() ||
+      child.failure != nullptr || parent.parent == nullptr || !parent.extras->held.empty()) {
+    return false;
+  }
+  Core& core = parent.core();
+  const std::shared_ptr<Board> board = Scopes::take(core, child);
+  unlist_child(parent, child);
+  core.wait_for_naming();
+  Body* const body = std::exchange(child.body, nullptr);
+  body->ops->release(*body, core.memory);
+  child.phase = Phase::vacant;
+  core.free_cell(child);
+  if (board != nullptr) board->close();
+  return true;
+}
+
+}  // namespace
+
 void Lifecycle::reap(Cell& parent, Cell& child) {
+  if (reap_plain(parent, child)) return;
   std::erase(parent.extras->held, &child);
   const bool parent_ends = Supervision::ends_with(parent, child);
   Core& core = parent.core();

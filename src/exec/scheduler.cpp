@@ -1,9 +1,11 @@
-// Workers, their queues, and the loop that runs what they find.
+// The threads, what they steal from each other, and the loop that runs what they find (worker.cpp: one of them).
 #include "backstage/exec/scheduler.hpp"
 
 #include "backstage/exec/thread_care.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -15,143 +17,6 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
-namespace {
-
-constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
-constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
-constexpr Duration slow_stride = std::chrono::microseconds(50);
-
-}  // namespace
-
-// -------------------------------------------------------------------------------------------------------------- Worker
-
-Worker::Worker(Scheduler& scheduler, unsigned id)
-    : scheduler_(scheduler),
-      id_(id),
-      most_messages_(scheduler.options_.turn_messages),
-      random_(scheduler.environment().chance().next()),
-      timers_(scheduler.environment().clock().now()) {
-  turn_.pool = &scheduler.pool_;
-  turn_.cache = &scheduler.pool_.take_cache();
-  turn_.worker = this;
-}
-
-Worker::~Worker() { scheduler_.pool_.give_back(*turn_.cache); }
-
-Instant Worker::fresh_now() noexcept {
-  now_ = scheduler_.now();
-  return now_;
-}
-
-void Worker::push(Runnable* work) noexcept {
-  gate_.enter();
-  Runnable* const displaced = slot_.exchange(work);
-  gate_.leave();
-  if (displaced != nullptr) push_back(displaced);
-  // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
-  // finds it at its next look.
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    scheduler_.parking_.notify_one();
-}
-
-void Worker::push_back(Runnable* work) noexcept {
-  // release: nobody is woken for it on the spot. Whoever shares it later (share_if_late, overflow) does so from this
-  // thread, behind this store, with an event count in between.
-  if (!queue_.push(work, std::memory_order_release)) {
-    overflow();
-    if (!queue_.push(work)) return scheduler_.inject_.push(work);
-  }
-  ++pushed_;
-}
-
-/// The queue is full: half of it goes to where every worker looks.
-void Worker::overflow() noexcept {
-  std::array<Runnable*, 128> half{};
-  const std::uint32_t count = queue_.take_half(half);
-  scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
-  scheduler_.parking_.notify_one();
-}
-
-Runnable* Worker::next() noexcept {
-  // What comes from outside and what is local take turns, so that neither starves the other.
-  if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
-    if (Runnable* const work = scheduler_.inject_.pop()) return work;
-  }
-  if (!slot_.empty()) {
-    gate_.enter();
-    Runnable* const hot = slot_.exchange(nullptr);  // null: a visitor was quicker
-    gate_.leave();
-    if (hot != nullptr) {
-      if (++streak_ <= longest_streak) return hot;
-      push_back(hot);
-    }
-  }
-  streak_ = 0;
-  if (Runnable* const work = queue_.pop()) return work;
-  return scheduler_.inject_.pop();
-}
-
-void Worker::run(Runnable* work) noexcept {
-  messages_ = 0;
-  turn_began_ = now_;
-  // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
-  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  scheduler_.run_(*work, *this);
-  turn_.cell = nullptr;
-  note_cell(nullptr);
-  if (--until_clock_ == 0) read_clock();
-}
-
-bool Worker::after_message() noexcept {
-  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (until_clock_ <= 1) {
-    read_clock();
-    if (scheduler_.scheduling_ != nullptr) [[unlikely]] {
-      scheduler_.scheduling_->handled(*running_, noted_message());
-    }
-    if (now_ - turn_began_ >= scheduler_.options_.turn_time) return true;
-  } else {
-    --until_clock_;
-  }
-  if (++messages_ >= most_messages_) return true;
-  return scheduler_.inject_.size_hint() != 0;
-}
-
-void Worker::read_clock() noexcept {
-  const Instant before = now_;
-  now_ = scheduler_.now();
-  // Short messages: read it seldom. A long one: read it after each.
-  stride_ = now_ - before > slow_stride ? 1 : std::min(stride_ * 2, longest_stride);
-  until_clock_ = stride_;
-  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
-  if (scheduler_.is_manual()) {
-    if (scheduler_.scheduling_ != nullptr) until_clock_ = 1;  // who decides is told of each message
-    return;
-  }
-  scheduler_.expire_due(now_);
-  share_if_late();
-}
-
-void Worker::share_if_late() noexcept {
-  const std::uint32_t waiting = queue_.size_hint();
-  if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
-    marked_ = false;
-    return;
-  }
-  const std::uint64_t head = pushed_ - waiting;
-  if (!marked_ || head >= marked_at_) {
-    // The marker stands behind the newest: when the head has passed it, everything up to it has been run.
-    marked_ = true;
-    marked_at_ = pushed_;
-    marked_when_ = now_;
-  } else if (now_ - marked_when_ >= scheduler_.options_.share_after) {
-    marked_ = false;
-    scheduler_.parking_.notify_one();
-  }
-}
-
-// ----------------------------------------------------------------------------------------------------------- Scheduler
-
 Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run)
     : environment_(environment),
       pool_(pool),
@@ -289,6 +154,15 @@ void Scheduler::schedule(Runnable& work) noexcept {
   parking_.notify_one();
 }
 
+void Scheduler::schedule_new(Runnable& work) noexcept {
+  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
+  if (worker != nullptr && &worker->scheduler_ == this) {
+    worker->push_new(&work);
+    return;
+  }
+  schedule(work);
+}
+
 void Scheduler::schedule_last(Runnable& work) noexcept {
   Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
   if (worker != nullptr && &worker->scheduler_ == this) {
@@ -330,6 +204,7 @@ void Scheduler::leave_to_others(Worker& worker) noexcept {
   Runnable* const own = worker.slot_.exchange(nullptr);
   worker.gate_.leave();
   if (own != nullptr) inject_.push(own);
+  while (worker.fresh_.size() != 0) worker.share_new(worker.fresh_.capacity());
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
   worker.busy_.store(false, std::memory_order_seq_cst);
   parking_.notify_one();
@@ -347,27 +222,34 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
       thief.pushed_ += thief.queue_.size_hint();
       return work;
     }
-    // Its next-in-line stays with a worker that makes progress: it is about to run it, with warm caches.
-    if (victim.stuck_.load(std::memory_order_relaxed)) {
-      if (Runnable* const work = visit(victim)) return work;
+    if (victim.shares_behind_the_gate()) {
+      if (Runnable* const work = visit(victim, thief)) return work;
     }
   }
   return nullptr;
 }
 
-/// What a stuck worker would run next.
-Runnable* Scheduler::visit(Worker& stuck) noexcept {
-  if (stuck.slot_.empty() || !stuck.gate_.visit()) return nullptr;
-  Runnable* const work = stuck.slot_.exchange(nullptr);
-  stuck.gate_.depart();
-  return work;
+/// What stands behind the gate of another: half of its new work, or else what a stuck one would run next.
+Runnable* Scheduler::visit(Worker& other, Worker& thief) noexcept {
+  std::array<Runnable*, 128> some{};
+  if (!other.gate_.visit()) return nullptr;
+  const std::uint32_t there = other.fresh_.size();
+  std::uint32_t count = other.fresh_.take_oldest(std::span(some).first((there + 1) / 2));
+  if (count == 0 && other.stuck_.load(std::memory_order_relaxed)) {
+    some[0] = other.slot_.exchange(nullptr);
+    count = some[0] != nullptr ? 1 : 0;
+  }
+  other.gate_.depart();
+  // A thief's own queue is empty, or nearly.
+  for (std::uint32_t i = 1; i < count; ++i) thief.push_back(some[i]);
+  return some[0];
 }
 
 bool Scheduler::has_visible_work() const noexcept {
-  if (!inject_.empty()) return true;
+  if (!inject_.empty() || !spill_.empty()) return true;
   const auto all = known();
   return std::any_of(all.begin(), all.end(), [](const auto& worker) {
-    return !worker->queue_.empty() || (worker->stuck_.load(std::memory_order_relaxed) && !worker->slot_.empty());
+    return !worker->queue_.empty() || worker->shares_behind_the_gate();
   });
 }
 

@@ -40,9 +40,10 @@ struct Scheduler::Watching {
 
 bool Scheduler::looks_idle() const noexcept {
   const auto all = known();
-  return inject_.empty() && std::none_of(all.begin(), all.end(), [](const auto& worker) {
+  return inject_.empty() && spill_.empty() && std::none_of(all.begin(), all.end(), [](const auto& worker) {
            return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
-                  !worker->slot_.empty(std::memory_order_seq_cst);
+                  !worker->slot_.empty(std::memory_order_seq_cst) ||
+                  worker->fresh_.size(std::memory_order_seq_cst) != 0;
          });
 }
 
@@ -83,9 +84,9 @@ void Scheduler::watch() {
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
-      help = help || !worker.queue_.empty() || !worker.slot_.empty();
+      help = help || !worker.queue_.empty() || !worker.slot_.empty() || worker.fresh_.size() != 0;
     }
-    help = help || !inject_.empty() || earliest(false) + watch_period < present;
+    help = help || !inject_.empty() || !spill_.empty() || earliest(false) + watch_period < present;
     if (help && parking_.notify_one()) help = false;
     spares = tend_spares(watching, stuck, help);
     // Last, since somebody else's code is called: everybody else has been helped.

@@ -7,6 +7,7 @@
 //       its queue and its next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it
 //       schedules while it is stuck is shared at once). Are all stuck, the watch begins spare workers, up to a bound,
 //       and ends them when they are needed no more.
+//       New work (what nothing has run yet) is taken newest first, the oldest of it after 5 ms at most, 8 at a time.
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
 //       a second without work. Nothing polls.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
@@ -31,6 +32,7 @@
 #include "backstage/exec/detail/event_count.hpp"
 #include "backstage/exec/detail/hog_watch.hpp"
 #include "backstage/exec/detail/inject_queue.hpp"
+#include "backstage/exec/detail/newest_first.hpp"
 #include "backstage/exec/detail/owner_gate.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
 #include "backstage/exec/detail/standstill.hpp"
@@ -128,10 +130,22 @@ class alignas(kApart) Worker {
 
   void push(Runnable* work) noexcept;
   void push_back(Runnable* work) noexcept;
+  void push_new(Runnable* work) noexcept;
+  void share_new(std::size_t count) noexcept;
+  void share_new_if_late(Instant now) noexcept;
   Runnable* next() noexcept;
+  Runnable* take_some(InjectQueue<Runnable>& from) noexcept;
+  /// Its next-in-line stays with a worker that makes progress, and so does a single new one: it is about to run them, with
+  /// warm caches. Any thread.
+  [[nodiscard]] bool shares_behind_the_gate() const noexcept {
+    const std::uint32_t fresh = fresh_.size();
+    // relaxed: a hint.
+    return fresh > 1 || (stuck_.load(std::memory_order_relaxed) && (fresh != 0 || !slot_.empty()));
+  }
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
   void read_clock() noexcept;
+  [[nodiscard]] bool ends_by_time() noexcept;
   void share_if_late() noexcept;
 
   Scheduler& scheduler_;
@@ -140,7 +154,13 @@ class alignas(kApart) Worker {
   RunQueue<Runnable> queue_;
   OwnerGate<> gate_;
   Slot<Runnable> slot_;  // behind the gate: the owner's next, which visitors take only while it is `stuck_`
+  NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
   unsigned streak_ = 0;
+  unsigned run_ = 0;
+  unsigned made_ = 0;
+  std::uint32_t fresh_seen_ = 0;  // the oldest new work at the last look, and since when it has been that
+  Instant fresh_since_{};
+  bool fresh_told_ = false;  // somebody was woken for it
   unsigned alternate_ = 0;
   unsigned messages_ = 0;
   unsigned most_messages_;  // of a turn
@@ -210,6 +230,8 @@ class Scheduler {
 
   /// Any thread: runs it soon, on this worker if the caller is one.
   void schedule(Runnable& work) noexcept;
+  /// The same, for what has never run: newest first, as far as the worker has the choice.
+  void schedule_new(Runnable& work) noexcept;
   /// From a turn: behind everything that waits on this worker.
   void schedule_last(Runnable& work) noexcept;
 
@@ -244,7 +266,7 @@ class Scheduler {
   void take_last_stack(Worker& worker) noexcept;
   void leave_to_others(Worker& worker) noexcept;
   Runnable* steal(Worker& thief) noexcept;
-  Runnable* visit(Worker& stuck) noexcept;
+  Runnable* visit(Worker& other, Worker& thief) noexcept;
   void park(Worker& worker) noexcept;
   bool has_visible_work() const noexcept;
   void expire_due(Instant now) noexcept;
@@ -270,6 +292,7 @@ class Scheduler {
   std::vector<void*> contexts_;
   std::atomic<unsigned> known_{0};
   InjectQueue<Runnable> inject_;
+  InjectQueue<Runnable> spill_;  // new work that a worker had no room for
   EventCount<> parking_;
   alignas(kApart) TimeKeeper<> keeper_;  // of those that are parked
   std::atomic<bool> stopping_{false};
@@ -278,6 +301,16 @@ class Scheduler {
   WatchSleep<> watch_sleep_;
   Standstill<> standstill_;
 };
+
+inline bool Worker::after_message() noexcept {
+  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (until_clock_ <= 1) {
+    if (ends_by_time()) return true;
+  } else {
+    --until_clock_;
+  }
+  return ++messages_ >= most_messages_ || scheduler_.inject_.size_hint() != 0;
+}
 
 }  // namespace detail
 }  // namespace v0

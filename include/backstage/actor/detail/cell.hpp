@@ -282,7 +282,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   Phase phase = Phase::vacant;
   std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
   bool draining_waits = false;
-  bool retries = false;           // constant for a place: a message that failed is handled again
+  bool retries : 1 = false;       // constant for a place: a message that failed is handled again
+  bool plain : 1 = false;         // constant for a place: no loop, no retries, and its policy lets handlers run
   std::uint16_t interleaved = 0;  // roots of that kind
   std::uint16_t ready = 0;        // awaiters that wait for the turn
   Failure* failure = nullptr;
@@ -340,6 +341,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   // ---- any thread
   /// Sets a command bit and sees to it that the cell looks.
   void signal_command(std::uint32_t bits) noexcept;
+  /// Its first start, by whoever made it.
+  void signal_first_start() noexcept;
   /// Leaves a node in the lane and sees to it that the cell looks.
   void post_lane(LaneNode& node) noexcept;
   void schedule() noexcept;
@@ -363,6 +366,9 @@ class alignas(64) Cell final : public Context, public Runnable {
 
  private:
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
+  [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
+  [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
+  void tell_status(Status before, Status next, std::string_view word);
 };
 
 static_assert(sizeof(Cell) == 256, "four cache lines: an actor's fixed price");

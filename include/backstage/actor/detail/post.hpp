@@ -45,6 +45,11 @@ struct WorkerContext {
   /// Free cells of this worker's own: spawning and ending take the lock of all cells once for half of these.
   std::array<Cell*, 64> spare_cells{};
   std::uint32_t spare_count = 0;
+  /// Made less freed here; its worker writes.
+  std::atomic<std::int64_t> cells{0};
+  /// Numbers for unnamed actors that this worker may give out.
+  std::uint64_t next_unnamed = 0;
+  std::uint64_t last_unnamed = 0;
 };
 [[nodiscard]] inline WorkerContext* context_for(const CoreFace* core) noexcept {
   if (this_turn == nullptr || this_turn->context == nullptr) return nullptr;

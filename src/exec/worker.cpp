@@ -1,0 +1,227 @@
+// One worker: what it runs next, how long a turn is, and what it leaves to others.
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "backstage/exec/scheduler.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
+constexpr unsigned longest_run = 16;     // turns in a row of others while new work waits
+constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
+constexpr Duration slow_stride = std::chrono::microseconds(50);
+// New work is taken newest first; the oldest of it waits so long at most before some of it goes to the others' queue.
+constexpr Duration oldest_waits = std::chrono::milliseconds(5);
+constexpr std::size_t oldest_at_once = 8;
+constexpr std::size_t shared_at_once = 32;
+
+}  // namespace
+
+Worker::Worker(Scheduler& scheduler, unsigned id)
+    : scheduler_(scheduler),
+      id_(id),
+      most_messages_(scheduler.options_.turn_messages),
+      random_(scheduler.environment().chance().next()),
+      timers_(scheduler.environment().clock().now()) {
+  turn_.pool = &scheduler.pool_;
+  turn_.cache = &scheduler.pool_.take_cache();
+  turn_.worker = this;
+}
+
+Worker::~Worker() { scheduler_.pool_.give_back(*turn_.cache); }
+
+Instant Worker::fresh_now() noexcept {
+  now_ = scheduler_.now();
+  return now_;
+}
+
+void Worker::push(Runnable* work) noexcept {
+  gate_.enter();
+  Runnable* const displaced = slot_.exchange(work);
+  gate_.leave();
+  if (displaced != nullptr) push_back(displaced);
+  // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
+  // finds it at its next look.
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    scheduler_.parking_.notify_one();
+}
+
+void Worker::push_back(Runnable* work) noexcept {
+  // release: nobody is woken for it on the spot. Whoever shares it later (share_if_late, overflow) does so from this
+  // thread, behind this store, with an event count in between.
+  if (!queue_.push(work, std::memory_order_release)) {
+    overflow();
+    if (!queue_.push(work)) return scheduler_.inject_.push(work);
+  }
+  ++pushed_;
+}
+
+void Worker::push_new(Runnable* work) noexcept {
+  // Without threads there is an order to keep: what is made first runs first.
+  if (scheduler_.is_manual()) return push(work);
+  gate_.enter();
+  bool pushed = fresh_.push(work);
+  gate_.leave();
+  if (!pushed) {
+    share_new(fresh_.capacity() / 2);
+    gate_.enter();
+    pushed = fresh_.push(work);
+    gate_.leave();
+    if (!pushed) return scheduler_.spill_.push(work);
+  }
+  // Who makes many in one message does not come to read the clock meanwhile.
+  if ((++made_ & 15U) == 0 && scheduler_.parking_.has_waiters()) share_new_if_late(scheduler_.now());
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    scheduler_.parking_.notify_one();  // as in push()
+}
+
+/// The oldest of the new go to where every worker looks that has nothing else to do.
+void Worker::share_new(std::size_t count) noexcept {
+  std::array<Runnable*, 128> oldest{};
+  gate_.enter();
+  const std::uint32_t taken = fresh_.take_oldest(std::span(oldest).first(std::min(count, oldest.size())));
+  gate_.leave();
+  scheduler_.spill_.push_batch(std::span<Runnable* const>(oldest.data(), taken));
+  scheduler_.parking_.notify_one();
+}
+
+void Worker::share_new_if_late(Instant now) noexcept {
+  const std::uint32_t oldest = fresh_.oldest();
+  const bool spilled = scheduler_.spill_.size_hint() != 0;
+  if ((fresh_.size() == 0 && !spilled) || oldest != fresh_seen_) {
+    fresh_seen_ = oldest;
+    fresh_since_ = now;
+    fresh_told_ = false;
+    return;
+  }
+  const Duration waited = now - fresh_since_;
+  if (waited >= oldest_waits) {
+    std::array<Runnable*, oldest_at_once> late{};
+    std::size_t count = scheduler_.spill_.pop_batch(late);
+    if (count == 0) {
+      gate_.enter();
+      count = fresh_.take_oldest(late);
+      gate_.leave();
+    }
+    for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
+    fresh_since_ = now;
+  } else if (waited >= scheduler_.options_.share_after && !fresh_told_ && scheduler_.parking_.has_waiters()) {
+    // Whoever comes takes the older half.
+    fresh_told_ = true;
+    scheduler_.parking_.notify_one();
+  }
+}
+
+/// The queue is full: half of it goes to where every worker looks.
+void Worker::overflow() noexcept {
+  std::array<Runnable*, 128> half{};
+  const std::uint32_t count = queue_.take_half(half);
+  scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
+  scheduler_.parking_.notify_one();
+}
+
+Runnable* Worker::next() noexcept {
+  // What comes from outside and what is local take turns, so that neither starves the other.
+  if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
+    if (Runnable* const work = scheduler_.inject_.pop()) return work;
+  }
+  if (!slot_.empty()) {
+    gate_.enter();
+    Runnable* const hot = slot_.exchange(nullptr);  // null: a visitor was quicker
+    gate_.leave();
+    if (hot != nullptr) {
+      if (++streak_ <= longest_streak) return hot;
+      push_back(hot);
+    }
+  }
+  streak_ = 0;
+  const bool has_new = fresh_.size() != 0;
+  // What was woken first: it may end, and give its memory to the new.
+  if (!has_new || ++run_ < longest_run) {
+    if (Runnable* const work = queue_.pop()) return work;
+  }
+  run_ = 0;
+  if (has_new) {
+    gate_.enter();
+    Runnable* const work = fresh_.pop_newest();
+    gate_.leave();
+    if (work != nullptr) return work;
+    if (Runnable* const other = queue_.pop()) return other;
+  }
+  if (Runnable* const work = take_some(scheduler_.inject_)) return work;
+  return take_some(scheduler_.spill_);
+}
+
+/// With nothing else to do: as many as pay for the lock.
+Runnable* Worker::take_some(InjectQueue<Runnable>& from) noexcept {
+  const std::size_t there = from.size_hint();
+  if (there == 0) return nullptr;
+  std::array<Runnable*, shared_at_once> some{};
+  // One for each worker that may come for some, so that nobody takes all of a few.
+  const std::size_t share = scheduler_.is_manual() ? 1 : there / scheduler_.known_workers() + 1;
+  const std::size_t count = from.pop_batch(std::span(some).first(std::min(share, some.size())));
+  for (std::size_t i = 1; i < count; ++i) push_back(some[i]);
+  return some[0];
+}
+
+void Worker::run(Runnable* work) noexcept {
+  messages_ = 0;
+  turn_began_ = now_;
+  // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
+  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  scheduler_.run_(*work, *this);
+  turn_.cell = nullptr;
+  note_cell(nullptr);
+  if (--until_clock_ == 0) read_clock();
+}
+
+/// The clock is read; whether the turn has had its time.
+bool Worker::ends_by_time() noexcept {
+  read_clock();
+  if (scheduler_.scheduling_ != nullptr) [[unlikely]] {
+    scheduler_.scheduling_->handled(*running_, noted_message());
+  }
+  return now_ - turn_began_ >= scheduler_.options_.turn_time;
+}
+
+void Worker::read_clock() noexcept {
+  const Instant before = now_;
+  now_ = scheduler_.now();
+  // Short messages: read it seldom. A long one: read it after each.
+  stride_ = now_ - before > slow_stride ? 1 : std::min(stride_ * 2, longest_stride);
+  until_clock_ = stride_;
+  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
+  if (scheduler_.is_manual()) {
+    if (scheduler_.scheduling_ != nullptr) until_clock_ = 1;  // who decides is told of each message
+    return;
+  }
+  scheduler_.expire_due(now_);
+  share_if_late();
+  share_new_if_late(now_);
+}
+
+void Worker::share_if_late() noexcept {
+  const std::uint32_t waiting = queue_.size_hint();
+  if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
+    marked_ = false;
+    return;
+  }
+  const std::uint64_t head = pushed_ - waiting;
+  if (!marked_ || head >= marked_at_) {
+    // The marker stands behind the newest: when the head has passed it, everything up to it has been run.
+    marked_ = true;
+    marked_at_ = pushed_;
+    marked_when_ = now_;
+  } else if (now_ - marked_when_ >= scheduler_.options_.share_after) {
+    marked_ = false;
+    scheduler_.parking_.notify_one();
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage
