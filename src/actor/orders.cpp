@@ -21,15 +21,6 @@ void Cell::signal_command(std::uint32_t bits) noexcept {
   if (mailbox.wake()) schedule();
 }
 
-void Cell::signal_first_start() noexcept {
-  const std::uint32_t before = signals.fetch_or(signal::start, std::memory_order_seq_cst);
-  if ((before & signal::parked) != 0) {
-    if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();
-    return;
-  }
-  if (mailbox.wake()) chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule_new(*this);
-}
-
 void Cell::post_lane(LaneNode& node) noexcept {
   lane.push(&node);
   if ((signals.load(std::memory_order_seq_cst) & signal::parked) != 0) {

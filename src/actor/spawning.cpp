@@ -204,7 +204,8 @@ void come_alive(Cell& cell, std::uint32_t bits) {
   cell.signals.exchange(signal::alive | bits, std::memory_order_seq_cst);
 }
 
-/// One that nobody finds by name.
+/// One that nobody finds by name: of those there are many, so the newest goes first. Named ones are few, and begin in the
+/// order that their supervisor says.
 void set_off_unnamed(Cell& cell, Core& core) {
   const bool at_once = cell.policy().start_after <= Duration::zero();
   come_alive(cell, at_once ? signal::start : 0);
@@ -246,7 +247,7 @@ void check_policy(std::string_view name, const OwnPolicy& policy) {
 /// A first start may be delayed; the timer is the one of the restarts.
 void Lifecycle::first_start(Cell& cell) {
   const Duration after = cell.policy().start_after;
-  if (after <= Duration::zero()) return cell.signal_first_start();
+  if (after <= Duration::zero()) return cell.signal_command(signal::start);
   Scheduler& scheduler = *cell.core().scheduler;
   SignalTimer& timer = cell.extras->restart_timer;
   timer.bits = signal::start;

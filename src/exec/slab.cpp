@@ -78,7 +78,7 @@ void SlabCache::deallocate_slowly(void* p, std::size_t bytes) noexcept {
   if (bytes > max_pooled || !pool_.pooling()) return pool_.system_deallocate(p, bytes, 16);
   const std::size_t c = class_of(bytes);
   Rack& rack = racks_[c];
-  if (rack.second != nullptr) pool_.put(c, rack.second);
+  if (rack.second != nullptr) pool_.put(c, rack.second, rack.second_count);
   rack.second = rack.first;
   rack.second_count = rack.count;
   rack.first = ::new (p) Block(nullptr);
@@ -98,8 +98,8 @@ void SlabCache::deallocate_aligned(void* p, std::size_t bytes, std::size_t align
 void SlabCache::flush() noexcept {
   for (std::size_t c = 0; c < class_count; ++c) {
     Rack& rack = racks_[c];
-    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr));
-    if (rack.second != nullptr) pool_.put(c, std::exchange(rack.second, nullptr));
+    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr), rack.count);
+    if (rack.second != nullptr) pool_.put(c, std::exchange(rack.second, nullptr), rack.second_count);
     rack.count = rack.second_count = 0;
   }
 }
@@ -187,6 +187,15 @@ void SlabPool::carve(Chunk& chunk, std::size_t c, Magazine& into) noexcept {
 SlabPool::Magazine SlabPool::take(std::size_t c) {
   Depot& depot = depots_[c];
   const std::lock_guard lock(depot.mutex);
+  if (Block* const first = depot.magazines; first != nullptr) {
+    depot.magazines = first->next_magazine;
+    if (--depot.magazine_count <= depot.unneeded) {
+      depot.unneeded = depot.magazine_count;
+      depot.above = nullptr;
+    }
+    depot.in_magazines -= first->magazine_count;
+    return {first, first->magazine_count};
+  }
   if (depot.usable == nullptr) make_usable(depot, new_chunk(c));
   Magazine magazine;
   const std::uint32_t enough = magazine_blocks(c) / 2;
@@ -195,7 +204,7 @@ SlabPool::Magazine SlabPool::take(std::size_t c) {
     Chunk& chunk = *depot.usable;
     const std::uint32_t had = magazine.count;
     hand_out(chunk, magazine_blocks(c) - had, magazine);
-    depot.pooled -= magazine.count - had;
+    depot.in_chunks -= magazine.count - had;
     if (magazine.count == 0) {
       carve(chunk, c, magazine);
       if (!has_blocks(chunk)) make_unusable(depot, chunk);
@@ -208,9 +217,43 @@ SlabPool::Magazine SlabPool::take(std::size_t c) {
   return magazine;
 }
 
-void SlabPool::put(std::size_t c, Block* first) noexcept {
+void SlabPool::put(std::size_t c, Block* first, std::uint32_t count) noexcept {
   Depot& depot = depots_[c];
   const std::lock_guard lock(depot.mutex);
+  if (depot.magazine_count == depot.unneeded) depot.above = first;
+  first->next_magazine = depot.magazines;
+  first->magazine_count = count;
+  depot.magazines = first;
+  ++depot.magazine_count;
+  depot.in_magazines += count;
+}
+
+/// Magazines that nobody needed since the last time: their blocks go home, so that chunks may become free.
+void SlabPool::deal_out(std::size_t c, Trim which) noexcept {
+  Depot& depot = depots_[c];
+  Block* magazine = nullptr;
+  {
+    const std::lock_guard lock(depot.mutex);
+    if (which == Trim::all || depot.above == nullptr) {
+      if (which == Trim::all || depot.magazine_count == depot.unneeded) magazine = std::exchange(depot.magazines, nullptr);
+    } else {
+      magazine = std::exchange(depot.above->next_magazine, nullptr);
+    }
+    depot.magazine_count -= which == Trim::all ? depot.magazine_count : depot.unneeded;
+    depot.unneeded = depot.magazine_count;
+    depot.above = nullptr;
+  }
+  // One by one: whoever comes for a magazine meanwhile does not wait for long.
+  while (magazine != nullptr) {
+    Block* const next = magazine->next_magazine;
+    const std::lock_guard lock(depot.mutex);
+    depot.in_magazines -= magazine->magazine_count;
+    deal_to_chunks(depot, magazine);
+    magazine = next;
+  }
+}
+
+void SlabPool::deal_to_chunks(Depot& depot, Block* first) noexcept {
   while (first != nullptr) {
     // Neighbours in a magazine mostly lie in one chunk.
     Chunk& chunk = chunk_around(first);
@@ -223,12 +266,12 @@ void SlabPool::put(std::size_t c, Block* first) noexcept {
     chunk.free = first;
     chunk.free_count += count;
     chunk.out -= count;
-    depot.pooled += count;
+    depot.in_chunks += count;
     depot.out -= count;
     // The only one that has something stays: the next who takes would want it.
     if (chunk.out == 0 && (chunk.previous != nullptr || chunk.next != nullptr)) {
       make_unusable(depot, chunk);
-      depot.pooled -= chunk.free_count;
+      depot.in_chunks -= chunk.free_count;
       warm_up(chunk);
     }
     first = rest;
@@ -285,6 +328,7 @@ void SlabPool::flush_caches() noexcept {
 }
 
 void SlabPool::trim(Trim which) noexcept {
+  for (std::size_t c = 0; c < class_count; ++c) deal_out(c, which);
   std::array<std::byte*, 16> some{};
   std::size_t surplus = 0;
   {
@@ -354,8 +398,9 @@ SlabCensus SlabPool::census() const {
     const Depot& depot = depots_[c];
     const std::lock_guard lock(depot.mutex);
     // relaxed: see count().
+    entry.pooled += depot.in_magazines;
     entry.live = depot.out - entry.pooled + direct_live_[c].load(std::memory_order_relaxed);
-    entry.pooled += depot.pooled;
+    entry.pooled += depot.in_chunks;
     census.live_blocks += entry.live;
     census.live_bytes += entry.live * static_cast<std::int64_t>(entry.block_bytes);
   }

@@ -107,7 +107,9 @@ struct Door {
     }
     presence.go_on();
   }
-  void closes() {
+  /// As a Runtime does: whoever holds has ended before it closes.
+  void holds_and_closes() {
+    holds();
     presence.close();
     while (!presence.is_empty()) ModelAtomics::pause();
     memory = 0;
@@ -123,8 +125,8 @@ TEST(PresenceModel, M5_who_holds_the_door_is_alone_and_whoever_waits_gets_in_aft
 TEST(PresenceModel, M5_a_door_that_is_held_and_closed_lets_nobody_in_in_many_random_schedules) {
   const auto report = model::check<Door>(
       {.random = 250'000},
-      {{"visits", &Door::visits}, {"visits too", &Door::visits}, {"holds", &Door::holds}, {"closes", &Door::closes}});
-  EXPECT_TRUE(model::shown(report, "2 visitors|hold|close, random").passed()) << report.failure;
+      {{"visits", &Door::visits}, {"visits too", &Door::visits}, {"holds and closes", &Door::holds_and_closes}});
+  EXPECT_TRUE(model::shown(report, "2 visitors|hold and close, random").passed()) << report.failure;
 }
 
 }  // namespace

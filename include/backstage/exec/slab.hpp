@@ -47,10 +47,12 @@ struct SlabOptions {
 
 namespace slab_detail {
 
-/// A free block.
+/// A free block. The first of a magazine that lies in the depot has the other two.
 struct Block {
   explicit Block(Block* following) noexcept : next(following) {}
   Block* next;
+  Block* next_magazine;
+  std::uint32_t magazine_count;
 };
 
 /// At the start of 64 KiB that hold blocks of one class.
@@ -238,18 +240,25 @@ class SlabPool {
   /// A class's chunks. Each on its own line: classes do not disturb each other.
   struct alignas(64) Depot {
     mutable std::mutex mutex;
+    slab_detail::Block* magazines = nullptr;  // linked by next_magazine, the last that came first
+    std::size_t magazine_count = 0;
+    std::size_t unneeded = 0;              // the fewest magazines there were since the last trim()
+    slab_detail::Block* above = nullptr;   // the one that lies on those; null: they are all
     slab_detail::Chunk* usable = nullptr;  // those with something to be had
-    std::int64_t out = 0;                  // blocks with caches, or in use
-    std::int64_t pooled = 0;               // that came back
+    std::int64_t out = 0;                  // blocks in magazines, with caches, or in use
+    std::int64_t in_magazines = 0;
+    std::int64_t in_chunks = 0;  // that came back to their chunks
   };
   struct Magazine {
     slab_detail::Block* first = nullptr;
     std::uint32_t count = 0;
   };
 
-  /// About a magazine of blocks: of those that came back, or fresh ones.
+  /// A magazine that came back, or about one of blocks that did, or of fresh ones.
   [[nodiscard]] Magazine take(std::size_t c);
-  void put(std::size_t c, slab_detail::Block* first) noexcept;
+  void put(std::size_t c, slab_detail::Block* first, std::uint32_t count) noexcept;
+  void deal_out(std::size_t c, Trim which) noexcept;
+  void deal_to_chunks(Depot& depot, slab_detail::Block* first) noexcept;
   static void hand_out(slab_detail::Chunk& chunk, std::uint32_t most, Magazine& into) noexcept;
   static void carve(slab_detail::Chunk& chunk, std::size_t c, Magazine& into) noexcept;
   static void make_usable(Depot& depot, slab_detail::Chunk& chunk) noexcept;

@@ -341,8 +341,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   // ---- any thread
   /// Sets a command bit and sees to it that the cell looks.
   void signal_command(std::uint32_t bits) noexcept;
-  /// Its first start, by whoever made it.
-  void signal_first_start() noexcept;
   /// Leaves a node in the lane and sees to it that the cell looks.
   void post_lane(LaneNode& node) noexcept;
   void schedule() noexcept;
