@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -198,13 +199,16 @@ bool Core::zero(std::size_t index) noexcept {
       return false;
   }
   for (std::size_t i = 0; i < chunk.cells; ++i) {
-    const Cell& cell = cell_at(chunk.at, i);
+    Cell& cell = cell_at(chunk.at, i);
     chunk.generation = std::max(chunk.generation, cell.generation() + 1);
-    delete cell.side.load(std::memory_order_relaxed);
+    delete cell.side.exchange(nullptr, std::memory_order_relaxed);
   }
   cells_made_ -= std::exchange(chunk.cells, 0);
   chunk.leaves = false;
-  madvise(chunk.at + cells_begin, chunk_bytes - cells_begin, MADV_DONTNEED);
+  // Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
+  if (madvise(chunk.at + cells_begin, chunk_bytes - cells_begin, MADV_DONTNEED) != 0) {
+    std::memset(chunk.at + cells_begin, 0, chunk_bytes - cells_begin);
+  }
   return true;
 }
 

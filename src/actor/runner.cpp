@@ -162,7 +162,8 @@ void RunLoop::run(Runnable& runnable, Worker& worker) {
 
 /// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
 inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
-  return seen == signal::alive && plain && phase == Phase::running && turn_root == nullptr && lane_rest == nullptr &&
+  // The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
+  return seen == signal::alive && phase == Phase::running && plain && turn_root == nullptr && lane_rest == nullptr &&
          lane.empty(std::memory_order_relaxed) && (interleaved | ready) == 0 &&
          !suspended.load(std::memory_order_relaxed) && !planted(Mistake::command_behind_data) &&
          (extras == nullptr || (extras->due.empty() && !extras->retry && !extras->loop_over && !extras->ticked &&
@@ -263,7 +264,8 @@ void Cell::run(Worker& worker) {
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {
         }
-        if (phase == Phase::closing) continue;
+        // A loop or a hook that spawned looked into the lane: what it left goes first.
+        if (phase == Phase::closing || lane_rest != nullptr) continue;
       }
       if (ready != 0 && (turn_root == nullptr)) {
         resume_ready(*this);

@@ -89,9 +89,9 @@ void want_service(Cell& cell, std::uint32_t generation, const std::shared_ptr<Bo
   return names;
 }
 
-[[nodiscard]] Error place_is_over(const std::string& what) { return Error(Errc::gone, "'" + what + "' has ended"); }
-
 }  // namespace
+
+Error place_is_over(const std::string& what) { return Error(Errc::gone, "'" + what + "' has ended"); }
 
 Scoped& need_scoped(Cell& cell) {
   Extras& extras = cell.need_extras();

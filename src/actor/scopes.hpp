@@ -29,6 +29,8 @@ template <class T>
 void make_room(std::vector<T>& list) {
   if (list.size() == list.capacity()) list.reserve(list.empty() ? 4 : 2 * list.size());
 }
+/// "'/a/b' has ended": found, and over before anything came of it.
+[[nodiscard]] Error place_is_over(const std::string& what);
 /// Of a place that was found, from any thread. Null: nothing was ever published or wanted there, or it is over.
 [[nodiscard]] std::shared_ptr<Board> find_board_of(const FoundPlace& place);
 

@@ -289,7 +289,8 @@ namespace {
 /// memory. Only from the front of what waits: the order stays.
 void reap_some(Cell& parent) {
   constexpr unsigned at_once = 4;
-  if (parent.parent == nullptr || parent.extras->supervising != nullptr || parent.extras->child_order != nullptr) return;
+  if (parent.parent == nullptr || parent.extras->supervising != nullptr || parent.extras->child_order != nullptr)
+    return;
   for (unsigned i = 0; i < at_once; ++i) {
     if (parent.lane_rest == nullptr) parent.lane_rest = parent.lane.take_all();
     LaneNode* const node = parent.lane_rest;

@@ -153,7 +153,8 @@ void Lifecycle::begin_ending(Cell& cell) {
     // It has no children, timers, coroutines, nor anything to live again for.
     cell.set_status(Status::stopping);
     cell.phase = Phase::ending;
-    if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0) drain_as_dead(cell, Undelivered::ended);
+    if ((cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0)
+      drain_as_dead(cell, Undelivered::ended);
     begin_terminating(cell);
     return;
   }

@@ -155,7 +155,7 @@ std::shared_ptr<SubscriptionState> subscribe_to(Cell& me, const Path& where, con
   Core& core = me.core();
   FoundPlace place = find_place(core, &me, where).or_fail();
   const std::shared_ptr<Board> board = need_board(place.cell, place.generation);
-  if (board == nullptr) throw Need::fail(Error(Errc::gone, "'" + where.text() + "' has ended: it publishes nothing"));
+  if (board == nullptr) throw Need::fail(place_is_over(where.text()));
   Scoped& mine = need_scoped(me);
   make_room(mine.subscriptions);
   auto state = std::make_shared<SubscriptionState>(wanted, me, every, descriptor);

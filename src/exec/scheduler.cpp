@@ -248,9 +248,8 @@ Runnable* Scheduler::visit(Worker& other, Worker& thief) noexcept {
 bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty() || !spill_.empty()) return true;
   const auto all = known();
-  return std::any_of(all.begin(), all.end(), [](const auto& worker) {
-    return !worker->queue_.empty() || worker->shares_behind_the_gate();
-  });
+  return std::any_of(all.begin(), all.end(),
+                     [](const auto& worker) { return !worker->queue_.empty() || worker->shares_behind_the_gate(); });
 }
 
 }  // namespace detail

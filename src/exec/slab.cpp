@@ -235,7 +235,8 @@ void SlabPool::deal_out(std::size_t c, Trim which) noexcept {
   {
     const std::lock_guard lock(depot.mutex);
     if (which == Trim::all || depot.above == nullptr) {
-      if (which == Trim::all || depot.magazine_count == depot.unneeded) magazine = std::exchange(depot.magazines, nullptr);
+      if (which == Trim::all || depot.magazine_count == depot.unneeded)
+        magazine = std::exchange(depot.magazines, nullptr);
     } else {
       magazine = std::exchange(depot.above->next_magazine, nullptr);
     }

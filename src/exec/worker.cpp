@@ -17,6 +17,7 @@ constexpr Duration slow_stride = std::chrono::microseconds(50);
 // New work is taken newest first; the oldest of it waits so long at most before some of it goes to the others' queue.
 constexpr Duration oldest_waits = std::chrono::milliseconds(5);
 constexpr std::size_t oldest_at_once = 8;
+constexpr std::size_t spilled_at_once = 64;
 constexpr std::size_t shared_at_once = 32;
 
 }  // namespace
@@ -90,9 +91,9 @@ void Worker::share_new(std::size_t count) noexcept {
 }
 
 void Worker::share_new_if_late(Instant now) noexcept {
+  serve_spill_if_late(now);
   const std::uint32_t oldest = fresh_.oldest();
-  const bool spilled = scheduler_.spill_.size_hint() != 0;
-  if ((fresh_.size() == 0 && !spilled) || oldest != fresh_seen_) {
+  if (fresh_.size() == 0 || oldest != fresh_seen_) {
     fresh_seen_ = oldest;
     fresh_since_ = now;
     fresh_told_ = false;
@@ -101,19 +102,37 @@ void Worker::share_new_if_late(Instant now) noexcept {
   const Duration waited = now - fresh_since_;
   if (waited >= oldest_waits) {
     std::array<Runnable*, oldest_at_once> late{};
-    std::size_t count = scheduler_.spill_.pop_batch(late);
-    if (count == 0) {
-      gate_.enter();
-      count = fresh_.take_oldest(late);
-      gate_.leave();
-    }
-    for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
-    fresh_since_ = now;
+    gate_.enter();
+    const std::uint32_t count = fresh_.take_oldest(late);
+    gate_.leave();
+    for (std::uint32_t i = 0; i < count; ++i) push_back(late[i]);
   } else if (waited >= scheduler_.options_.share_after && !fresh_told_ && scheduler_.parking_.has_waiters()) {
     // Whoever comes takes the older half.
     fresh_told_ = true;
     scheduler_.parking_.notify_one();
   }
+}
+
+/// Whoever has always something else to do looks at what others had no room for, too.
+void Worker::serve_spill_if_late(Instant now) noexcept {
+  if (scheduler_.spill_.size_hint() == 0) {
+    spill_seen_ = false;
+  } else if (!spill_seen_) {
+    spill_seen_ = true;
+    spill_since_ = now;
+  } else if (now - spill_since_ >= oldest_waits) {
+    std::array<Runnable*, spilled_at_once> late{};
+    const std::size_t count = scheduler_.spill_.pop_batch(late);
+    for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
+    spill_since_ = now;
+  }
+}
+
+/// Behind everything that waits here, the new ones too. (Not all of a million: whoever else stands in the queue waits for them.)
+void Worker::give_way(Runnable& work) noexcept {
+  push_back(&work);
+  const std::size_t fresh = fresh_.size() + scheduler_.spill_.size_hint();
+  if (fresh != 0) owed_ = static_cast<std::uint32_t>(std::min<std::size_t>(fresh, fresh_.capacity()));
 }
 
 /// The queue is full: half of it goes to where every worker looks.
@@ -139,33 +158,56 @@ Runnable* Worker::next() noexcept {
     }
   }
   streak_ = 0;
-  const bool has_new = fresh_.size() != 0;
-  // What was woken first: it may end, and give its memory to the new.
-  if (!has_new || ++run_ < longest_run) {
-    if (Runnable* const work = queue_.pop()) return work;
+  // What was woken first: it may end, and give its memory to the new. But whoever gave way meant it.
+  if (owed_ != 0) {
+    --owed_;
+    if (Runnable* const work = next_new()) return work;
+    if (Runnable* const work = next_spilled()) return work;
+    owed_ = 0;
+  } else if (++run_ >= longest_run) {
+    run_ = 0;
+    if (Runnable* const work = next_new()) return work;
   }
+  if (Runnable* const work = queue_.pop()) return work;
   run_ = 0;
-  if (has_new) {
-    gate_.enter();
-    Runnable* const work = fresh_.pop_newest();
-    gate_.leave();
-    if (work != nullptr) return work;
-    if (Runnable* const other = queue_.pop()) return other;
-  }
-  if (Runnable* const work = take_some(scheduler_.inject_)) return work;
-  return take_some(scheduler_.spill_);
+  if (Runnable* const work = next_new()) return work;
+  if (Runnable* const work = next_from_outside()) return work;
+  return next_spilled();
+}
+
+Runnable* Worker::next_new() noexcept {
+  if (fresh_.size() == 0) return nullptr;
+  gate_.enter();
+  Runnable* const work = fresh_.pop_newest();  // null: a visitor was quicker
+  gate_.leave();
+  return work;
 }
 
 /// With nothing else to do: as many as pay for the lock.
-Runnable* Worker::take_some(InjectQueue<Runnable>& from) noexcept {
-  const std::size_t there = from.size_hint();
-  if (there == 0) return nullptr;
+Runnable* Worker::next_from_outside() noexcept {
   std::array<Runnable*, shared_at_once> some{};
-  // One for each worker that may come for some, so that nobody takes all of a few.
-  const std::size_t share = scheduler_.is_manual() ? 1 : there / scheduler_.known_workers() + 1;
-  const std::size_t count = from.pop_batch(std::span(some).first(std::min(share, some.size())));
+  const std::size_t count = scheduler_.inject_.pop_batch(share_of(scheduler_.inject_, some));
   for (std::size_t i = 1; i < count; ++i) push_back(some[i]);
   return some[0];
+}
+
+/// The same of what had no room; it is new still.
+Runnable* Worker::next_spilled() noexcept {
+  if (scheduler_.spill_.size_hint() == 0) return nullptr;
+  std::array<Runnable*, shared_at_once> some{};
+  const std::size_t count = scheduler_.spill_.pop_batch(share_of(scheduler_.spill_, some));
+  std::size_t kept = 1;
+  gate_.enter();
+  while (kept < count && fresh_.push(some[kept])) ++kept;
+  gate_.leave();
+  for (; kept < count; ++kept) push_back(some[kept]);
+  return some[0];
+}
+
+/// One for each worker that may come for some, so that nobody takes all of a few.
+std::span<Runnable*> Worker::share_of(const InjectQueue<Runnable>& from, std::span<Runnable*> room) const noexcept {
+  const std::size_t share = scheduler_.is_manual() ? 1 : from.size_hint() / scheduler_.known_workers() + 1;
+  return room.first(std::min(share, room.size()));
 }
 
 void Worker::run(Runnable* work) noexcept {

@@ -65,29 +65,52 @@ class Chain {
   }
   struct Next {};
   void handle(Next, Context& cx) { next(cx); }
+  struct Steps {};
+  unsigned handle(Steps) const { return steps_; }
 
  private:
   /// A new actor for each step, and word to itself: both come before what is old, if nothing sees to it.
   void next(Context& cx) {
     if (born_->try_wait()) return;
+    ++steps_;
     cx.spawn<Link>(unnamed);
     cx.self(this).send(Next{});
   }
   std::latch* born_;
+  unsigned steps_ = 0;
 };
 
-void expect_the_old_run(unsigned workers, unsigned old) {
+/// After at most so many turns of the chain.
+void expect_the_old_run(unsigned workers, unsigned old, unsigned turns) {
   std::latch born(old);
   Runtime runtime(quiet(workers));
   const auto chain = runtime.spawn<Chain>("chain", &born);
   EXPECT_TRUE(runtime.ask<Make>(chain, old).within(long_enough).value());
   born.wait();
+  EXPECT_LE(runtime.ask<Chain::Steps>(chain).within(long_enough).value(), turns * 64) << "a turn has 64 messages";
   expect_rest(runtime);
 }
 
-TEST(NewActorsOnThreads, F1_an_old_one_runs_although_newer_ones_keep_coming) { expect_the_old_run(1, 1); }
-TEST(NewActorsOnThreads, F1_many_old_ones_run_although_newer_ones_keep_coming) { expect_the_old_run(1, 1'000); }
-TEST(NewActorsOnThreads, F1_and_beside_other_workers) { expect_the_old_run(4, 1'000); }
+TEST(NewActorsOnThreads, F1_an_old_one_runs_although_newer_ones_keep_coming) { expect_the_old_run(1, 1, 2); }
+TEST(NewActorsOnThreads, F1_many_old_ones_run_although_newer_ones_keep_coming) { expect_the_old_run(1, 1'000, 12); }
+TEST(NewActorsOnThreads, F1_and_beside_other_workers) { expect_the_old_run(4, 1'000, 1'000); }
+
+/// Yields once, and sees whom it let go first.
+struct Yielder {
+  Task<bool> handle(Make, Context& cx) {
+    std::latch born(1);
+    cx.spawn<Newborn>(unnamed, &born);
+    co_await cx.yield();
+    co_return born.try_wait();
+  }
+};
+
+TEST(NewActorsOnThreads, F1_who_yields_lets_its_new_children_go_first) {
+  Runtime runtime(quiet(1));
+  const auto yielder = runtime.spawn<Yielder>("yielder");
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(runtime.ask<Make>(yielder, 1U).within(long_enough).value());
+  expect_rest(runtime);
+}
 
 struct Gone {
   explicit Gone(std::binary_semaphore* gone) : gone_(gone) {}

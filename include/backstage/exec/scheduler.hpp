@@ -7,7 +7,8 @@
 //       its queue and its next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it
 //       schedules while it is stuck is shared at once). Are all stuck, the watch begins spare workers, up to a bound,
 //       and ends them when they are needed no more.
-//       New work (what nothing has run yet) is taken newest first, the oldest of it after 5 ms at most, 8 at a time.
+//       New work (what nothing has run yet) is taken newest first; whoever gives way lets up to 256 of it go before, and what
+//       has waited for 5 ms joins the queue, some at a time.
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
 //       a second without work. Nothing polls.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
@@ -104,7 +105,7 @@ class alignas(kApart) Worker {
   Instant fresh_now() noexcept;
 
   /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
-  void give_way(Runnable& work) noexcept { push_back(&work); }
+  void give_way(Runnable& work) noexcept;
   /// What is being run, for the report of who does not give its thread back. relaxed: read when all else has failed.
   /// Once a turn, and so without a reading of the clock: a turn of many messages ends after 100 us.
   void note_cell(void* cell) noexcept {
@@ -133,8 +134,13 @@ class alignas(kApart) Worker {
   void push_new(Runnable* work) noexcept;
   void share_new(std::size_t count) noexcept;
   void share_new_if_late(Instant now) noexcept;
+  void serve_spill_if_late(Instant now) noexcept;
+  Runnable* next_new() noexcept;
+  Runnable* next_spilled() noexcept;
   Runnable* next() noexcept;
-  Runnable* take_some(InjectQueue<Runnable>& from) noexcept;
+  Runnable* next_from_outside() noexcept;
+  [[nodiscard]] std::span<Runnable*> share_of(const InjectQueue<Runnable>& from,
+                                              std::span<Runnable*> room) const noexcept;
   /// Its next-in-line stays with a worker that makes progress, and so does a single new one: it is about to run them, with
   /// warm caches. Any thread.
   [[nodiscard]] bool shares_behind_the_gate() const noexcept {
@@ -153,7 +159,7 @@ class alignas(kApart) Worker {
   Turn turn_;
   RunQueue<Runnable> queue_;
   OwnerGate<> gate_;
-  Slot<Runnable> slot_;  // behind the gate: the owner's next, which visitors take only while it is `stuck_`
+  Slot<Runnable> slot_;          // behind the gate: the owner's next, which visitors take only while it is `stuck_`
   NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
   unsigned streak_ = 0;
   unsigned run_ = 0;
@@ -161,6 +167,9 @@ class alignas(kApart) Worker {
   std::uint32_t fresh_seen_ = 0;  // the oldest new work at the last look, and since when it has been that
   Instant fresh_since_{};
   bool fresh_told_ = false;  // somebody was woken for it
+  std::uint32_t owed_ = 0;   // new work that goes before whoever gave way
+  bool spill_seen_ = false;  // since spill_since_ there has been some
+  Instant spill_since_{};
   unsigned alternate_ = 0;
   unsigned messages_ = 0;
   unsigned most_messages_;  // of a turn

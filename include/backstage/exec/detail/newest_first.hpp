@@ -26,7 +26,8 @@ namespace detail {
 
 template <class T, class Atomics = StdAtomics, std::uint32_t Capacity = 256>
 class NewestFirst {
-  static_assert(Capacity >= 2 && (Capacity & (Capacity - 1)) == 0, "NewestFirst: Capacity must be a power of two, >= 2");
+  static_assert(Capacity >= 2 && (Capacity & (Capacity - 1)) == 0,
+                "NewestFirst: Capacity must be a power of two, >= 2");
 
  public:
   NewestFirst() = default;
