@@ -9,6 +9,7 @@
 //
 // Zeroing must not meet anybody who has looked at a gate and now pushes. So it is done at a standstill: all workers are
 // parked and stay so, threads from outside wait at the door (Presence), and all lists of the chunk are idle.
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -237,16 +238,22 @@ void Core::rest() noexcept {
     memory.flush_caches();
   });
   if (!together) return;
-  if_memory([this] {
+  bool gave_back = false;
+  if_memory([&] {
     bool alone = true;
     // Chunk by chunk, so that whoever comes meanwhile waits for one of them at most.
     for (const std::size_t index : take_free_chunks()) {
       bool gone = false;
       alone = alone && do_alone([&] { gone = zero(index); });
       if (!gone) keep_chunk(index);
+      gave_back = gave_back || gone;
     }
     shrink_list();
   });
+#ifdef __GLIBC__
+  // What a burst of actors had on the heap (lists of who is to run, what they keep aside) lies free between what is live.
+  if (gave_back) malloc_trim(0);
+#endif
 }
 
 }  // namespace detail

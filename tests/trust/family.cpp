@@ -314,7 +314,7 @@ class Family {
     made.told = made.restart == Restart::ask || random.below(2) == 0;
     made.once = made.restart != Restart::ask && random.below(12) == 0;
     if (made.once) made.restart = Restart::never;
-    if (made.restart != Restart::always && random.below(8) == 0) {
+    if (made.restart != Restart::always && random.below(4) == 0) {
       made.significant = random.below(2) == 0 ? Significant::any : Significant::all;
     }
     if (random.below(12) == 0) made.live_for = Duration(1ms) * (1 + up_to(5'000));
