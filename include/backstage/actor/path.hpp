@@ -8,7 +8,8 @@
 //
 // Unnamed actors are passed through: "/a/b" also finds a `b` below an unnamed child of /a (a child of that name comes
 // first; which of several unnamed ones, is not said). "#7", as paths show it, is found as well once it has children.
-// "x/.." is taken as nothing, whether there is an x or not. Above the root there is nothing.
+// "x/.." is taken as nothing, whether there is an x or not. Above the root there is nothing. A path has 40 steps at most
+// (invalid: more), and a search passes 60 actors on its way down, unnamed ones counted; what is deeper is not found.
 //
 // Errors, when it is used (R5): not_found, naming the step that is missing and what there is instead; invalid, for
 // another type of actor than was asked for; gone, for a Ref whose actor is over.
