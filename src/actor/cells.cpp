@@ -1,7 +1,8 @@
-// The memory of cells: chunks of 1 MiB whose addresses are cells' for as long as the process lives, so that a Ref may be
+// The memory of cells: chunks of 2 MiB whose addresses are cells' for as long as the process lives, so that a Ref may be
 // compared at any time. Their pages are given back when a chunk is wholly free.
 //
-// Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two.
+// Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two. The
+// chunks after the first are each a large page.
 // A chunk that is given back reads as zeros again. A zeroed cell is a vacant one: idle, empty, of generation 0, which no
 // Ref names. So whoever comes with an old Ref finds that its actor is gone, and what a late answer leaves in the lane of
 // such a cell is freed in a turn, as in any other vacant place. Those that are made there later have generations above all
@@ -44,6 +45,7 @@ void Core::add_chunk() {
   munmap(reinterpret_cast<void*>(aligned + chunk_bytes), start + chunk_bytes - aligned);
 
   auto* const at = reinterpret_cast<std::byte*>(aligned);
+  if (!chunks_.empty()) ask_for_large_pages(at, chunk_bytes);
   auto* const header = ::new (static_cast<void*>(at)) ChunkHeader();
   header->index = chunks_.size();
   chunks_.push_back({.at = at});
@@ -81,7 +83,10 @@ void Core::make_cells() {
     found = chunks_.rbegin();
   }
   const std::size_t count = std::min<std::size_t>(made_at_once, cells_per_chunk - found->cells);
+  const bool first_again = found->cells == 0 && found->generation != 1;
   for (std::size_t i = 0; i < count; ++i) make_cell(*found);
+  // All but its head was given back.
+  if (first_again && found->at != chunks_.front().at) rejoin_large_page(free_cells_.back());
   cells_made_ += count;
   // They are taken from the back: in the order of their addresses.
   std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());

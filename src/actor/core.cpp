@@ -94,8 +94,13 @@ Core::~Core() {
     const bool first = chunk.at == chunks_.front().at;
     auto& header = *reinterpret_cast<ChunkHeader*>(chunk.at);
     header.core.store(nullptr, std::memory_order_seq_cst);
-    const std::size_t keep = first ? page_bytes : 0;
-    madvise(chunk.at + keep, chunk_bytes - keep, MADV_DONTNEED);
+    if (first) {
+      madvise(chunk.at + page_bytes, chunk_bytes - page_bytes, MADV_DONTNEED);
+    } else {
+      // Mapped anew, which does away with the advice on large pages: neighbours are one mapping to the system then.
+      mmap(chunk.at, chunk_bytes, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    }
   }
 }
 

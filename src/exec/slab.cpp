@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <functional>
 #include <utility>
+
+#include "backstage/exec/detail/large_pages.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -29,8 +32,10 @@ constexpr bool pooling_built_in = true;
 #endif
 
 constexpr std::size_t line = 64;
-constexpr std::size_t chunks_in_a_region = 64;
-constexpr std::size_t region_bytes = chunks_in_a_region * chunk_bytes;
+// The first region is for programs that stay small; who grows beyond it takes large pages.
+constexpr std::size_t first_region_bytes = std::size_t{16} * chunk_bytes;
+constexpr std::size_t region_bytes = 8 * detail::large_page_bytes;
+constexpr std::size_t chunks_in_a_large_page = detail::large_page_bytes / chunk_bytes;
 // Fresh blocks are linked a few at a time, so that memory nobody asked for is not touched.
 constexpr std::size_t carved_at_once = 8 * 1024;
 
@@ -112,7 +117,7 @@ SlabPool::SlabPool(SlabOptions options)
       shared_(new SharedSlab(take_cache())) {}
 
 SlabPool::~SlabPool() {
-  for (void* const region : regions_) munmap(region, region_bytes);
+  for (const Region& region : regions_) munmap(region.at, region.bytes);
 }
 
 SlabCache& SlabPool::take_cache() {
@@ -282,18 +287,42 @@ void SlabPool::deal_to_chunks(Depot& depot, Block* first) noexcept {
 // --- chunks ------------------------------------------------------------------------------------------------------
 
 void SlabPool::add_region() {
+  const bool large = !regions_.empty();
+  const std::size_t wanted = large ? region_bytes : first_region_bytes;
+  const std::size_t alignment = large ? detail::large_page_bytes : chunk_bytes;
+  const std::size_t bytes = wanted + alignment;  // more, so that an aligned part of it is as large as wanted
   // The lists first: what cannot fail afterwards gives nothing back.
   regions_.reserve(regions_.size() + 1);
-  cold_.reserve(chunks_ + chunks_in_a_region);
-  // One chunk more, so that the others can be aligned.
-  void* const region = mmap(nullptr, region_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  cold_.reserve(chunks_ + wanted / chunk_bytes);
+  void* const region = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (region == MAP_FAILED) throw std::bad_alloc();
-  regions_.push_back(region);
   const auto begin = reinterpret_cast<std::uintptr_t>(region);
-  const std::uintptr_t aligned = (begin + chunk_bytes - 1) & ~(chunk_bytes - 1);
-  const std::size_t count = (begin + region_bytes - aligned) / chunk_bytes;
-  for (std::size_t i = count; i-- > 0;) cold_.push_back(reinterpret_cast<std::byte*>(aligned) + i * chunk_bytes);
+  auto* const aligned = reinterpret_cast<std::byte*>((begin + alignment - 1) & ~(alignment - 1));
+  if (large) detail::ask_for_large_pages(aligned, wanted);
+  regions_.push_back({region, bytes});
+  const std::size_t count = wanted / chunk_bytes;
+  for (std::size_t i = count; i-- > 0;) cold_.push_back(aligned + i * chunk_bytes);
   chunks_ += count;
+}
+
+/// A chunk without pages gets some. Those that share a large page with it have got theirs by that, too: they are warm.
+std::byte* SlabPool::warm_cold_chunk() {
+  if (cold_.empty()) add_region();
+  std::array<std::byte*, chunks_in_a_large_page> got{};
+  std::size_t count = 0;
+  const Region& first = regions_.front();
+  const auto is_small = [&first](const std::byte* chunk) {
+    return !std::less<const void*>()(chunk, first.at) &&
+           std::less<const void*>()(chunk, static_cast<std::byte*>(first.at) + first.bytes);
+  };
+  do {
+    got[count++] = cold_.back();
+    cold_.pop_back();
+  } while (!is_small(got[0]) && !cold_.empty() &&
+           detail::large_page_of(cold_.back()) == detail::large_page_of(got[0]));
+  for (std::size_t i = count; i-- > 1;) warm_ = ::new (static_cast<void*>(got[i])) Chunk{.next = warm_};
+  warm_count_ += count - 1;
+  return got[0];
 }
 
 Chunk& SlabPool::new_chunk(std::size_t c) {
@@ -304,9 +333,7 @@ Chunk& SlabPool::new_chunk(std::size_t c) {
       place = reinterpret_cast<std::byte*>(std::exchange(warm_, warm_->next));
       warm_unneeded_ = std::min(warm_unneeded_, --warm_count_);
     } else {
-      if (cold_.empty()) add_region();
-      place = cold_.back();
-      cold_.pop_back();
+      place = warm_cold_chunk();
     }
   }
   auto* const chunk = ::new (static_cast<void*>(place)) Chunk();
@@ -329,31 +356,32 @@ void SlabPool::flush_caches() noexcept {
 }
 
 void SlabPool::trim(Trim which) noexcept {
+  const std::lock_guard one_at_a_time(trim_mutex_);
   for (std::size_t c = 0; c < class_count; ++c) deal_out(c, which);
-  std::array<std::byte*, 16> some{};
-  std::size_t surplus = 0;
-  {
+  std::vector<std::byte*> surplus;
+  try {
     const std::lock_guard lock(chunk_mutex_);
-    surplus = which == Trim::all ? warm_count_ : warm_unneeded_;
-  }
-  // A few at a time, and the system is asked without the lock: whoever needs a chunk meanwhile does not wait for long.
-  while (surplus > 0) {
-    std::size_t count = 0;
-    {
-      const std::lock_guard lock(chunk_mutex_);
-      for (; count < std::min(surplus, some.size()) && warm_ != nullptr; ++count, --warm_count_) {
-        some[count] = reinterpret_cast<std::byte*>(std::exchange(warm_, warm_->next));
-      }
+    std::size_t count = which == Trim::all ? warm_count_ : warm_unneeded_;
+    surplus.reserve(count);
+    for (; count > 0; --count, --warm_count_) {
+      surplus.push_back(reinterpret_cast<std::byte*>(std::exchange(warm_, warm_->next)));
     }
-    if (count == 0) break;
-    for (std::size_t i = 0; i < count; ++i) madvise(some[i], chunk_bytes, MADV_DONTNEED);
-    const std::lock_guard lock(chunk_mutex_);
-    cold_.insert(cold_.end(), some.begin(),
-                 some.begin() + static_cast<std::ptrdiff_t>(count));  // there is room for all
-    surplus -= count;
+    warm_unneeded_ = warm_count_;
+  } catch (const std::bad_alloc&) {
+    return;  // the next time
+  }
+  // The system is asked without the lock: whoever needs a chunk meanwhile does not wait. And for neighbours in one go: a
+  // large page that goes back as a whole can be had as a whole again.
+  std::sort(surplus.begin(), surplus.end());
+  for (std::size_t i = 0; i < surplus.size();) {
+    std::size_t end = i + 1;
+    while (end < surplus.size() && surplus[end] == surplus[end - 1] + chunk_bytes) ++end;
+    (void)madvise(surplus[i], (end - i) * chunk_bytes, MADV_DONTNEED);
+    i = end;
   }
   const std::lock_guard lock(chunk_mutex_);
-  warm_unneeded_ = warm_count_;
+  cold_.insert(cold_.end(), surplus.begin(), surplus.end());  // there is room for all
+  std::sort(cold_.begin(), cold_.end(), std::greater<>());    // the lowest first, large pages together
 }
 
 // --- without pooling ---------------------------------------------------------------------------------------------

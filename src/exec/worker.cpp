@@ -41,14 +41,18 @@ Instant Worker::fresh_now() noexcept {
 }
 
 void Worker::push(Runnable* work) noexcept {
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]] {
+    // It may be long before we come to run it. Others take it from the queue, in batches; from behind the gate a visitor
+    // would take one at a time, and keep us waiting for each. No Dekker: should the sleeper overlook it, the watch finds it
+    // at its next look.
+    push_back(work);
+    scheduler_.parking_.notify_one();
+    return;
+  }
   gate_.enter();
   Runnable* const displaced = slot_.exchange(work);
   gate_.leave();
   if (displaced != nullptr) push_back(displaced);
-  // relaxed, no Dekker: stuck already, we may not come to run it for long. Should the sleeper overlook it, the watch
-  // finds it at its next look.
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    scheduler_.parking_.notify_one();
 }
 
 void Worker::push_back(Runnable* work) noexcept {

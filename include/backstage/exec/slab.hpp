@@ -21,7 +21,8 @@
 // depot, behind a mutex a class. Two magazines, so that alternating at a boundary does not go to the depot each time.
 // Behind that a class has chunks of 64 KiB, aligned so that a block's address says whose it is. A magazine that comes back
 // is dealt out to the chunks of its blocks; a chunk that is whole again is warm: any class may have it next. One that was
-// warm from one trim() to the next is cold: its pages are the system's, its address is kept.
+// warm from one trim() to the next is cold: its pages are the system's, its address is kept. The first MiB is in small pages,
+// what is beyond in large ones (large_pages.hpp), whose chunks get warm together.
 // After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), for the magazines, the depot and the working set of the warm.
 // Stability: internal (may change in any version).
 #pragma once
@@ -253,6 +254,10 @@ class SlabPool {
     slab_detail::Block* first = nullptr;
     std::uint32_t count = 0;
   };
+  struct Region {
+    void* at = nullptr;
+    std::size_t bytes = 0;
+  };
 
   /// A magazine that came back, or about one of blocks that did, or of fresh ones.
   [[nodiscard]] Magazine take(std::size_t c);
@@ -266,6 +271,7 @@ class SlabPool {
   [[nodiscard]] slab_detail::Chunk& new_chunk(std::size_t c);
   void warm_up(slab_detail::Chunk& chunk) noexcept;
   void add_region();
+  [[nodiscard]] std::byte* warm_cold_chunk();
   [[nodiscard]] void* system_allocate(std::size_t bytes, std::size_t align);
   void system_deallocate(void* p, std::size_t bytes, std::size_t align) noexcept;
   void count(std::size_t bytes, bool large, std::int64_t change) noexcept;
@@ -274,9 +280,10 @@ class SlabPool {
   const bool pooling_;
   std::array<Depot, slab_detail::class_count> depots_;
 
+  std::mutex trim_mutex_;  // taken first
   // Taken while a depot's is held, never the other way round.
   mutable std::mutex chunk_mutex_;
-  std::vector<void*> regions_;          // mappings that chunks are cut from
+  std::vector<Region> regions_;         // mappings that chunks are cut from; all but the first in large pages
   std::vector<std::byte*> cold_;        // chunks without pages; room for all there are
   slab_detail::Chunk* warm_ = nullptr;  // linked by next
   std::size_t warm_count_ = 0;

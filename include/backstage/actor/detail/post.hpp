@@ -11,6 +11,7 @@
 #include "backstage/actor/detail/cell.hpp"
 #include "backstage/actor/detail/handlers.hpp"
 #include "backstage/actor/detail/type_name.hpp"
+#include "backstage/exec/detail/large_pages.hpp"
 #include "backstage/exec/detail/presence.hpp"
 
 namespace backstage {
@@ -27,13 +28,13 @@ struct CoreFace {
 /// Counts the threads from outside that are inside a send, so that a Runtime can end while Refs to it live on.
 using Presence = PresenceOf<>;
 
-/// At the start of each 1 MiB chunk of cells. After the Runtime's end the chunk reads as zeros: no core, generation 0.
+/// At the start of each chunk of cells. After the Runtime's end the chunk reads as zeros: no core, generation 0.
 struct ChunkHeader {
   std::atomic<CoreFace*> core{nullptr};
   std::atomic<Presence*> presence{nullptr};
   std::size_t index = 0;  // among the core's chunks; constant
 };
-inline constexpr std::uintptr_t chunk_bytes = 1024 * 1024;
+inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 [[nodiscard]] inline ChunkHeader& chunk_of(const Cell* cell) noexcept {
   return *reinterpret_cast<ChunkHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(chunk_bytes - 1));
 }
