@@ -26,6 +26,9 @@ namespace {
   out.stacks = options.stacks.get();
   out.on_hog = [](void* told, const HogNews& news) noexcept { static_cast<Core*>(told)->hear_hog(news); };
   out.on_hog_context = &core;
+  out.on_stuck = [](void* told, Worker& worker) noexcept {
+    empty_outbox_of_stuck(*static_cast<Core*>(told), *static_cast<WorkerContext*>(worker.turn().context), worker);
+  };
   out.on_rest = [](void* rested) noexcept { static_cast<Core*>(rested)->rest(); };
   out.threads = options.manual ? 0 : (options.workers != 0 ? options.workers : default_workers());
   return out;
@@ -108,12 +111,12 @@ Core::~Core() {
 
 Extras* Core::new_extras() {
   try {
-    auto fresh = std::make_unique<Extras>();
+    std::unique_ptr<Extras> fresh(new (memory) Extras());
     // relaxed: a hint; who misses it leaves the filling up to the next one.
     if (spares_used_.load(std::memory_order_relaxed)) {
       const std::lock_guard lock(spares_mutex_);
       for (std::unique_ptr<Extras>& spare : spare_extras_) {
-        if (spare == nullptr) spare = std::make_unique<Extras>();
+        if (spare == nullptr) spare.reset(new (memory) Extras());
       }
       spares_used_.store(false, std::memory_order_relaxed);
     }

@@ -75,6 +75,11 @@ struct Scoped;
 
 /// The cold part of a cell: made when first needed, kept until the place closes.
 struct Extras {
+  // From the Runtime's pool: those who have children come and go by the thousand.
+  static void* operator new(std::size_t bytes, SlabPool& pool) { return allocate_frame_of(&pool, bytes); }
+  static void operator delete(void* at, SlabPool&) noexcept { deallocate_frame(at); }
+  static void operator delete(void* at) noexcept { deallocate_frame(at); }
+
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;
   Cell* last_child = nullptr;
@@ -140,7 +145,7 @@ struct Extras {
   bool stop_timer_armed = false;
   std::uint32_t restarts = 0;
   ReplyPort start_port;
-  std::stop_source stop_source;
+  std::stop_source stop_source{std::nostopstate};  // made when somebody asks for a token
   std::string path_text;
   std::string last_error;
   WallTime last_error_at{};
@@ -329,6 +334,9 @@ struct RunLoop {
   const std::uintptr_t first = (at & ~(chunk_bytes - 1)) + cells_begin;
   return *reinterpret_cast<Cell*>(first + (at - first) / sizeof(Cell) * sizeof(Cell));
 }
+
+/// For the watch: what a stuck worker's actor has sent and still holds. Not while the worker is about to send more.
+void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worker) noexcept;
 
 /// Does it, and lets it be when the memory is out: for telling, never for doing.
 template <class F>

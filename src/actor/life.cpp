@@ -130,7 +130,7 @@ void Lifecycle::begin(Cell& cell) {
   cell.draining_waits = false;
   cell.ruling = Ruling::none;
   cell.cut_short = false;
-  cell.began = this_turn->worker->fresh_now();
+  cell.began = this_turn->worker->recent_now();
   cell.lived_out = false;
   if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
   if (cell.extras != nullptr) {

@@ -11,6 +11,7 @@ namespace detail {
 void Cell::schedule() noexcept { chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this); }
 
 void Cell::signal_command(std::uint32_t bits) noexcept {
+  settle_turn();
   // seq_cst throughout: Dekker's pattern with the run loop, which parks (or goes idle) and then looks again.
   const std::uint32_t before = signals.fetch_or(bits, std::memory_order_seq_cst);
   if ((before & signal::parked) != 0) {
@@ -22,6 +23,7 @@ void Cell::signal_command(std::uint32_t bits) noexcept {
 }
 
 void Cell::post_lane(LaneNode& node) noexcept {
+  settle_turn();
   lane.push(&node);
   if ((signals.load(std::memory_order_seq_cst) & signal::parked) != 0) {
     if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();

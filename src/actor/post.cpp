@@ -87,6 +87,7 @@ Error admission_error(Admission admission, std::string_view actor) noexcept {
 }
 
 Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) noexcept {
+  settle_turn();
   const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
   if (gate >> gate_bit::bits != generation) return Admission::gone;
   if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
@@ -104,6 +105,7 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
 }
 
 Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
+  settle(core, context);
   const std::uint32_t generation = envelope.generation;
   const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
   if (gate >> gate_bit::bits != generation) return Admission::gone;
@@ -128,6 +130,67 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
     core.scheduler->schedule(cell);
   }
   return Admission::admitted;
+}
+
+namespace {
+
+/// All of the same generation, for the same cell.
+void hand_over(CoreFace& core, WorkerContext* context, Cell& cell, Envelope* first, Envelope* last,
+               std::uint32_t count) noexcept {
+  // acquire: as in post().
+  if (cell.gate.load(std::memory_order_acquire) == first->generation << gate_bit::bits) [[likely]] {
+    const Push pushed = cell.mailbox.try_push_chain(first, last, count);
+    if (pushed == Push::busy) return;
+    if (pushed == Push::idle) return core.scheduler->schedule(cell);
+  }
+  // No room for all, or closed: each for itself.
+  for (; count > 0; --count) {
+    Envelope* const next = first->next.load(std::memory_order_relaxed);
+    post_slowly(core, context, cell, *first, nullptr);
+    first = next;
+  }
+}
+
+}  // namespace
+
+void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept {
+  Worker& worker = *this_turn->worker;
+  Outbox& outbox = context.outbox;
+  worker.gate().enter();
+  // relaxed, here and below: the gate orders it.
+  const std::uint32_t before = outbox.count.load(std::memory_order_relaxed);
+  envelope.next.store(nullptr, std::memory_order_relaxed);
+  if (before == 0) {
+    outbox.first = &envelope;
+  } else {
+    outbox.last->next.store(&envelope, std::memory_order_relaxed);
+  }
+  outbox.last = &envelope;
+  outbox.count.store(before + 1, std::memory_order_relaxed);
+  worker.gate().leave();
+  if (before + 1 == Outbox::most || worker.is_stuck()) empty_outbox(core, context);
+}
+
+void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
+  Outbox& outbox = context.outbox;
+  OwnerGate<>& gate = this_turn->worker->gate();
+  gate.enter();
+  const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);  // 0: a visitor was quicker
+  outbox.count.store(0, std::memory_order_relaxed);
+  gate.leave();
+  if (count != 0) hand_over(core, &context, *outbox.to, outbox.first, outbox.last, count);
+}
+
+void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worker) noexcept {
+  Outbox& outbox = context.outbox;
+  // relaxed: a hint, and what is there stays until somebody hands it over.
+  if (outbox.count.load(std::memory_order_relaxed) == 0 || !worker.gate().visit()) return;
+  const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);
+  // Inside the gate: what the worker sends next comes behind it.
+  if (count != 0) hand_over(core, nullptr, *outbox.to, outbox.first, outbox.last, count);
+  // release: pairs with the worker's look from without.
+  outbox.count.store(0, std::memory_order_release);
+  worker.gate().depart();
 }
 
 void sent_to_nobody(const MessageDescriptor& descriptor) noexcept {

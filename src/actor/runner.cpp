@@ -44,7 +44,7 @@ void resume_ready(Cell& cell) {
 /// Its asker waits no longer. False: it does.
 bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
-  const Instant now = this_turn->worker->fresh_now();
+  const Instant now = this_turn->worker->recent_now();
   if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
     core.count(context, Undelivered::expired);
     core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
@@ -158,14 +158,21 @@ void run_lane(Cell& cell) {
 void RunLoop::run(Runnable& runnable, Worker& worker) {
   auto& cell = static_cast<Cell&>(runnable);
   cell.run(worker);
+  auto& context = *static_cast<WorkerContext*>(worker.turn().context);
+  end_outbox(*context.core, context);
 }
 
 /// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
 inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
   // The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
-  return seen == signal::alive && phase == Phase::running && plain && turn_root == nullptr && lane_rest == nullptr &&
-         lane.empty(std::memory_order_relaxed) && (interleaved | ready) == 0 &&
-         !suspended.load(std::memory_order_relaxed) && !planted(Mistake::command_behind_data) &&
+  return phase == Phase::running && plain && turn_root == nullptr && (interleaved | ready) == 0 &&
+         !suspended.load(std::memory_order_relaxed) && stays_calm(seen);
+}
+
+/// After a message that was handled to its end, by a place that was calm.
+inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
+  return seen == signal::alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed) &&
+         !planted(Mistake::command_behind_data) &&
          (extras == nullptr || (extras->due.empty() && !extras->retry && !extras->loop_over && !extras->ticked &&
                                 !extras->await_clock.set));
 }
@@ -184,20 +191,22 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
       return ((signals.load(std::memory_order_seq_cst) & word) == 0 && lane.empty(std::memory_order_seq_cst)) ||
              !mailbox.wake();
     }
+    Handled outcome = Handled::done;
     if (envelope->generation != generation()) {
       drop_late(core, &context, *envelope);
     } else if (envelope->descriptor->kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
       count_handled(*this, context);
       worker.note(&envelope->descriptor->message);
-      (void)envelope->descriptor->handle(*this, *envelope);
+      outcome = envelope->descriptor->handle(*this, *envelope);
     }
+    end_outbox(core, context);
     // acquire: as in run().
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
     if (worker.after_message() || (seen & signal::yield) != 0) {
       worker.give_way(*this);
       return true;
     }
-    if (!is_calm(seen)) return false;
+    if (outcome == Handled::done ? !stays_calm(seen) : !is_calm(seen)) return false;
   }
 }
 
@@ -210,6 +219,7 @@ void Cell::run(Worker& worker) {
   worker.note_cell(this);
   unsigned looks = 0;
   for (;;) {
+    end_outbox(core, *context);
     // acquire: pairs with the release of whoever set a bit; `alive` publishes a new place's fields.
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
     if ((seen & signal::alive) == 0) {
@@ -267,6 +277,7 @@ void Cell::run(Worker& worker) {
         // A loop or a hook that spawned looked into the lane: what it left goes first.
         if (phase == Phase::closing || lane_rest != nullptr) continue;
       }
+      end_outbox(core, *context);
       if (ready != 0 && (turn_root == nullptr)) {
         resume_ready(*this);
         continue;
@@ -353,6 +364,7 @@ void Cell::run(Worker& worker) {
       }
       if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*this);
     } catch (...) {
+      end_outbox(core, *context);
       Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
     }
     if (worker.after_message() || (signals.load(std::memory_order_relaxed) & signal::yield) != 0) {

@@ -304,6 +304,7 @@ void reap_some(Cell& parent) {
 
 Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   Core& core = parent.core();
+  settle_turn();
   Unplaced owned(body, core);
   check_targets(parent, body);
   Extras& extras = parent.need_extras();
@@ -388,6 +389,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 
 /// From outside: the root adopts it in its own turn.
 std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
+  settle_turn();
   Unplaced owned(body, core);
   check_targets(*core.root, body);
   struct AdoptNode : LaneNode {

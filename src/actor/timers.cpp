@@ -111,7 +111,10 @@ void handle_tick(Cell& cell) {
   (void)envelope->descriptor->handle(cell, *envelope);
 }
 
-bool submit_blocking(Cell& cell, MoveFunction<void()> job) { return cell.core().blocking->submit(std::move(job)); }
+bool submit_blocking(Cell& cell, MoveFunction<void()> job) {
+  settle_turn();
+  return cell.core().blocking->submit(std::move(job));
+}
 
 }  // namespace detail
 }  // namespace v0

@@ -16,6 +16,8 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
+  SystemClock() noexcept : began_{now(), ticks()} {}
+
   Instant now() const noexcept override {
     return Instant{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count()};
   }
@@ -23,6 +25,42 @@ class SystemClock final : public Clock {
     return WallTime{
         std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
   }
+  /// The processor's own count says whether a reading is recent. Should it jump (another processor, a machine that was
+  /// moved), a reading is taken for old: a difference below zero is a large one.
+  Instant recent(Reading& last) const noexcept override {
+    const std::uint64_t present = ticks();
+    // relaxed: the pace alone.
+    if (present - last.ticks < recent_ticks_.load(std::memory_order_relaxed)) return last.at;
+    last = {now(), present};
+    measure(last);
+    return last.at;
+  }
+
+ private:
+  /// 0 where there is none that is cheap: then no reading is ever recent.
+  static std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    std::uint64_t count = 0;
+    asm volatile("mrs %0, cntvct_el0" : "=r"(count));
+    return count;
+#else
+    return 0;
+#endif
+  }
+  /// Its pace, from the first ten milliseconds on.
+  void measure(const Reading& present) const noexcept {
+    const Duration passed = present.at - began_.at;
+    if (recent_ticks_.load(std::memory_order_relaxed) != 0 || passed < std::chrono::milliseconds(10)) return;
+    const double pace =
+        static_cast<double>(present.ticks - began_.ticks) / static_cast<double>(passed.count());
+    recent_ticks_.store(static_cast<std::uint64_t>(pace * static_cast<double>(recent_enough.count())),
+                        std::memory_order_relaxed);
+  }
+
+  const Reading began_;
+  mutable std::atomic<std::uint64_t> recent_ticks_{0};
 };
 
 /// SplitMix64 over an atomic counter (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014):

@@ -84,6 +84,7 @@ void Scheduler::watch() {
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
+      if (options_.on_stuck != nullptr) options_.on_stuck(options_.on_hog_context, worker);
       help = help || !worker.queue_.empty() || !worker.slot_.empty() || worker.fresh_.size() != 0;
     }
     help = help || !inject_.empty() || !spill_.empty() || earliest(false) + watch_period < present;

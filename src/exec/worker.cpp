@@ -26,6 +26,7 @@ Worker::Worker(Scheduler& scheduler, unsigned id)
     : scheduler_(scheduler),
       id_(id),
       most_messages_(scheduler.options_.turn_messages),
+      clock_(scheduler.environment().clock()),
       random_(scheduler.environment().chance().next()),
       timers_(scheduler.environment().clock().now()) {
   turn_.pool = &scheduler.pool_;

@@ -55,6 +55,15 @@ struct World {
     send(2);
   }
   void second() { send(3); }
+  /// The same two as first(), in one go.
+  void chain() {
+    auto& one = *messages[0];
+    auto& two = *messages[1];
+    one.payload = 1;
+    two.payload = 2;
+    one.next.store(&two, memory_order::relaxed);
+    if (list.try_push_chain(&one, &two, 2) == detail::Push::idle) schedule();
+  }
   void commander() {
     lane.push(&command);
     if (list.wake()) schedule();
@@ -130,6 +139,13 @@ TEST(MessageListModel, two_senders_and_the_owner) {
                                       {{"first", &W::first}, {"second", &W::second}, {"worker", &W::worker<3>}});
   EXPECT_TRUE(model::shown(report, "2 senders|owner, 3 preemptions, 1 old read").passed()) << report.failure;
 }
+TEST(MessageListModel, M2_a_chain_goes_in_as_one) {
+  using W = Right;
+  const auto report = model::check<W>({.preemptions = 3, .old_reads = 1},
+                                      {{"chain", &W::chain}, {"second", &W::second}, {"worker", &W::worker<3>}});
+  EXPECT_TRUE(model::shown(report, "a chain of 2|sender|owner, 3 preemptions, 1 old read").passed())
+      << report.failure;
+}
 TEST(MessageListModel, M3_a_command_left_in_the_lane_finds_the_owner) {
   using W = Right;
   const auto report =
@@ -198,6 +214,11 @@ struct Bounded {
   }
   void first() { send(0); }
   void second() { send(1); }
+  /// Two nodes where there is room for one: neither.
+  void chain() {
+    messages[1].next.store(&messages[2], memory_order::relaxed);
+    model::require(list.try_push_chain(&messages[1], &messages[2], 2) == detail::Push::full, "a chain goes in whole");
+  }
   void at_end() {
     model::require(in == 1, "one of two gets in where there is room for one");
     model::require(list.depth(owned) == 1, "and one waits");
@@ -209,6 +230,11 @@ TEST(MessageListModel, M4_no_more_than_the_bound_get_in_however_many_push_at_onc
   using W = Bounded<detail::MessageList<Message, ModelAtomics>>;
   const auto report = model::check<W>({}, {{"first", &W::first}, {"second", &W::second}});
   EXPECT_TRUE(model::shown(report, "2 senders within a bound of 1").passed()) << report.failure;
+}
+TEST(MessageListModel, M4_a_chain_that_is_longer_than_the_room_stays_out) {
+  using W = Bounded<detail::MessageList<Message, ModelAtomics>>;
+  const auto report = model::check<W>({}, {{"first", &W::first}, {"chain", &W::chain}});
+  EXPECT_TRUE(model::shown(report, "a sender and a chain of 2 within a bound of 1").passed()) << report.failure;
 }
 // Control: the bound looked at before the push, as a count beside the tail would have it.
 struct LooksFirst : detail::MessageList<Message, ModelAtomics> {

@@ -200,7 +200,7 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
   }
   void await_suspend(std::coroutine_handle<> handle) {
     Cell& cell = *current_cell();
-    record_.sent = this_turn->worker->fresh_now();
+    record_.sent = this_turn->worker->recent_now();
     Root* const root = static_cast<Root*>(this_turn->root);
     const Instant deadline = std::min(record_.sent + within_, root != nullptr ? root->deadline : Instant::never());
     const bool keeps_turn = root != nullptr && root->kind == RootKind::turn;

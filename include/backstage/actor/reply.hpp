@@ -147,6 +147,7 @@ void answer(ReplyPort port, Result<T> result) {
     node->number = port.number;
     port.cell->post_lane(*node);
   } else if (port.outside != nullptr) {
+    settle_turn();
     static_cast<OutsideAskOf<T>&>(*port.outside).put(std::move(result));
   }
 }

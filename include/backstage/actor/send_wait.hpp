@@ -55,6 +55,8 @@ class SendWaitAwait final : public ResultAwaiter<void> {
       result_.emplace(Error(Errc::invalid, "co_await of send_wait outside an actor"));
     } else if (target_ == nullptr) {
       result_.emplace(Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
+    } else if constexpr (std::is_nothrow_move_constructible_v<M>) {
+      if (is_sent_at_once()) result_.emplace();
     }
     return result_.has_value();
   }
@@ -108,6 +110,30 @@ class SendWaitAwait final : public ResultAwaiter<void> {
   }
 
  private:
+  /// What mostly is: there is room and nobody waits for it, so nothing has to be prepared for waiting.
+  [[nodiscard]] bool is_sent_at_once() {
+    const Visit visit(target_);
+    if (visit.context() == nullptr) return false;  // of another Runtime
+    // acquire: as in post().
+    if (target_->gate.load(std::memory_order_acquire) != generation_ << gate_bit::bits || is_full(*target_)) return false;
+    settle(*visit.core(), visit.context());
+    auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
+                                                std::move(message_));
+    count_sent(*visit.core(), visit.context());
+    const Push pushed = target_->mailbox.try_push(&block->head);
+    if (pushed == Push::full) [[unlikely]] {
+      // Somebody else took the room meanwhile, or the list is behind with its limit. All as it was.
+      MessageCounters::take_back(visit.context()->counters.sent);
+      std::destroy_at(&message_);
+      std::construct_at(&message_, std::move(block->message));
+      block->message.~M();
+      free_envelope(*visit.core(), visit.context(), block->head);
+      return false;
+    }
+    if (pushed == Push::idle) visit.core()->scheduler->schedule(*target_);
+    return true;
+  }
+
   Cell* target_;
   std::uint32_t generation_;
   M message_;

@@ -84,6 +84,8 @@ struct SchedulerOptions {
   /// Called on the watch's thread. Must be quick.
   void (*on_hog)(void* context, const HogNews& news) noexcept = nullptr;
   void* on_hog_context = nullptr;
+  /// Called on the watch's thread, at each look at a worker that is stuck in a message. May visit its gate.
+  void (*on_stuck)(void* context, Worker& worker) noexcept = nullptr;
   /// Called on the watch's thread when everybody has been idle for a second: time to give memory back. May hold_still().
   void (*on_rest)(void* context) noexcept = nullptr;
 };
@@ -103,6 +105,11 @@ class alignas(kApart) Worker {
   [[nodiscard]] Instant coarse_now() const noexcept { return now_; }
   /// Reads the clock.
   Instant fresh_now() noexcept;
+  /// At most Clock::recent_enough old.
+  Instant recent_now() noexcept { return clock_.recent(recent_); }
+  /// What only it changes, and a visitor while it is stuck.
+  [[nodiscard]] OwnerGate<>& gate() noexcept { return gate_; }
+  [[nodiscard]] bool is_stuck() const noexcept { return stuck_.load(std::memory_order_relaxed); }
 
   /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
   void give_way(Runnable& work) noexcept;
@@ -178,6 +185,8 @@ class alignas(kApart) Worker {
   unsigned stride_ = 1;
   Instant now_{};
   Instant turn_began_{};
+  const Clock& clock_;
+  Clock::Reading recent_;
   // How long work waits in queue_: a marker behind the newest and the time when it was set. Positions count what
   // was pushed; only their differences matter, so a count that missed some work for good does no harm.
   std::uint64_t pushed_ = 0;

@@ -60,6 +60,10 @@ struct MessageCounters {
   static void bump(std::atomic<std::uint64_t>& counter) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  /// By the same: what it counted has not happened.
+  static void take_back(std::atomic<std::uint64_t>& counter) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  }
   void add_to(MessageCounts& sum) const noexcept {
     sum.sent += sent.load(std::memory_order_relaxed);
     sum.handled += handled.load(std::memory_order_relaxed);

@@ -39,10 +39,32 @@ inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
   return *reinterpret_cast<ChunkHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(chunk_bytes - 1));
 }
 
-/// What each worker counts; Turn::context points to it.
-struct WorkerContext {
+/// What an actor sends to another in a row, in one turn: the first message goes at once, those behind it are handed over a few
+/// at a time, since each hand-over takes the mailbox's first cache line away from the receiver, who may be running.
+///
+/// It is emptied when it holds `most`, when something else leaves the turn (a message to another, an order, an answer, a new
+/// actor), when the message is handled or its handler waits; and by the watch, when that takes long. So what A sends to B
+/// stays in order, and so does whatever else can be told apart inside the Runtime.
+///
+/// Behind the worker's gate: what is held. Its worker alone: `to`, `generation`.
+struct Outbox {
+  static constexpr std::uint32_t most = 16;
+
+  Cell* to = nullptr;  // whom the last message went to; null: nobody in this turn
+  std::uint32_t generation = 0;
+  /// Of those held, linked by `next`. The worker may look from without; acquire: what a visitor handed over is in.
+  std::atomic<std::uint32_t> count{0};
+  Envelope* first = nullptr;
+  Envelope* last = nullptr;
+
+  [[nodiscard]] bool empty() const noexcept { return count.load(std::memory_order_acquire) == 0; }
+};
+
+/// What each worker counts; Turn::context points to it. On lines of its own: it writes there with each message.
+struct alignas(kApart) WorkerContext {
   CoreFace* core = nullptr;
   MessageCounters counters;
+  Outbox outbox;
   /// Free cells of this worker's own: spawning and ending take the lock of all cells once for half of these.
   std::array<Cell*, 64> spare_cells{};
   std::uint32_t spare_count = 0;
@@ -182,9 +204,41 @@ void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& e
   return cell.mailbox.depth(cell.queue) >= cell.queue.bound.load(std::memory_order_relaxed);
 }
 
+/// Keeps it for the end of the turn, or until there are some more.
+void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept;
+/// Hands over what is held. Its worker.
+void empty_outbox(CoreFace& core, WorkerContext& context) noexcept;
+/// Before anything else leaves this turn.
+inline void settle(CoreFace& core, WorkerContext* context) noexcept {
+  if (context != nullptr && !context->outbox.empty()) [[unlikely]]
+    empty_outbox(core, *context);
+}
+/// Any thread, whatever it is doing.
+inline void settle_turn() noexcept {
+  if (this_turn == nullptr || this_turn->context == nullptr) return;
+  auto* const context = static_cast<WorkerContext*>(this_turn->context);
+  settle(*context->core, context);
+}
+/// After each message: what is sent next may be late.
+inline void end_outbox(CoreFace& core, WorkerContext& context) noexcept {
+  if (context.outbox.to == nullptr) return;
+  settle(core, &context);
+  context.outbox.to = nullptr;
+}
+
 /// Hands an envelope over. It was counted as sent by the caller.
 inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope,
                  std::uint32_t* position = nullptr) {
+  if (context != nullptr) {
+    Outbox& outbox = context->outbox;
+    if (outbox.to == &cell && outbox.generation == envelope.generation && position == nullptr)
+      return post_later(core, *context, envelope);
+    settle(core, context);
+    outbox.to = &cell;
+    outbox.generation = envelope.generation;
+  } else {
+    settle_turn();  // of another Runtime
+  }
   // acquire: pairs with the release that opened the place; a mismatch in any bit (other generation, refusing,
   // special mailbox) takes the slow side.
   if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {

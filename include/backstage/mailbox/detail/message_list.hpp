@@ -80,12 +80,16 @@ class MessageList {
   /// Any thread, whatever the bound. True: the list was idle and the caller must schedule the owner. `position` receives
   /// the node's number, modulo `numbers` (and never 0): how many were pushed before it, and itself.
   bool push(Node* node, std::uint32_t* position = nullptr) noexcept {
-    return link<false>(node, position) == Push::idle;
+    return link<false>(node, node, 1, position) == Push::idle;
   }
 
   /// Any thread, within the bound.
   [[nodiscard]] Push try_push(Node* node, std::uint32_t* position = nullptr) noexcept {
-    return link<true>(node, position);
+    return link<true>(node, node, 1, position);
+  }
+  /// The same for `count` nodes that are linked already, from `first` to `last`: all of them or none.
+  [[nodiscard]] Push try_push_chain(Node* first, Node* last, std::uint32_t count) noexcept {
+    return link<true>(first, last, count, nullptr);
   }
 
   /// Any thread. True: the list was idle and empty, it is now awake, and the caller must schedule the owner.
@@ -191,33 +195,34 @@ class MessageList {
   }
 
   template <bool bounded>
-  Push link(Node* node, std::uint32_t* position) noexcept {
-    // relaxed: published by the exchange below.
-    node->next.store(nullptr, std::memory_order_relaxed);
+  Push link(Node* first, Node* last, std::uint32_t count, std::uint32_t* position) noexcept {
+    // relaxed, as the links before it: published by the exchange and by whoever links `first`, below.
+    last->next.store(nullptr, std::memory_order_relaxed);
     // relaxed: a guess, confirmed by the exchange.
     std::uint64_t before = tail_.load(std::memory_order_relaxed);
     std::uint64_t after = 0;
     do {
       if constexpr (bounded) {
         const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
-        // The room left, modulo: 0 or more than a bound can be means none.
+        // The room left, modulo: too little, or more than a bound can be (which is less than none).
         const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
-        if (room - 1 >= most_room && (limit & no_limit) == 0) [[unlikely]]
+        if (room - count > most_room - count && (limit & no_limit) == 0) [[unlikely]]
           return Push::full;
       }
-      after = pack(of(node), before + 1);
+      after = pack(of(last), before + count);
       // acq_rel: release publishes the payload to whoever links behind us; acquire orders us behind the owner's going
       // idle. The owner itself gets the payload through next or first_.
     } while (!tail_.compare_exchange_weak(before, after, std::memory_order_acq_rel, std::memory_order_relaxed));
-    if ((after & count_mask) == 0) wraps_.fetch_add(1, std::memory_order_relaxed);  // relaxed: for depth() only
+    // The count began anew in between. relaxed: for depth() only.
+    if ((after & count_mask) < count) wraps_.fetch_add(1, std::memory_order_relaxed);
     if (position != nullptr) *position = static_cast<std::uint32_t>(after & count_mask) | numbers;
     if (address(before) <= awake) {
       // release: publishes the payload; pairs with the acquire in take().
-      first_.store(node, std::memory_order_release);
+      first_.store(first, std::memory_order_release);
       return address(before) == idle ? Push::idle : Push::busy;
     }
     // The predecessor lives until its successor is linked (promise 4). release: as above.
-    reinterpret_cast<Node*>(address(before) << 4U)->next.store(node, std::memory_order_release);
+    reinterpret_cast<Node*>(address(before) << 4U)->next.store(first, std::memory_order_release);
     return Push::busy;
   }
 
