@@ -80,6 +80,13 @@ struct Extras {
   static void operator delete(void* at, SlabPool&) noexcept { deallocate_frame(at); }
   static void operator delete(void* at) noexcept { deallocate_frame(at); }
 
+  // looked at after each message: together
+  CellTimer await_clock;
+  std::list<TimerRecord*> due;  // a deque allocates when it is made
+  bool ticked = false;          // the last was a tick: a message that waits comes next
+  bool retry = false;           // `in_hand` is to be handled before all others
+  bool loop_over = false;       // the actor's own event loop has ended
+
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;
   Cell* last_child = nullptr;
@@ -94,7 +101,6 @@ struct Extras {
 
   // coroutines and what they wait for
   Root* first_root = nullptr;
-  CellTimer await_clock;
   InboxBase* inbox = nullptr;  // of a loop that waits for a message
   bool inbox_closed = false;
   std::string_view failed_in;  // static: what the coroutine that is being ended by an exception worked on
@@ -102,8 +108,6 @@ struct Extras {
   // timers
   std::unordered_map<std::uint64_t, TimerRecord*> timers;
   std::uint64_t last_timer = 0;
-  std::list<TimerRecord*> due;  // a deque allocates when it is made
-  bool ticked = false;          // the last was a tick: a message that waits comes next
 
   // supervising
   std::vector<Cell*> held;  // children that keep_child() was called for, and that have not ended yet
@@ -129,7 +133,6 @@ struct Extras {
   // a message that is to be handled again
   Envelope* in_hand = nullptr;  // a copy of what is being handled, or what failed
   std::uint32_t tries = 0;      // how often it has failed
-  bool retry = false;           // to be handled before all others
   std::uint32_t quarantined = 0;
   // what it publishes (made when first asked for), and what this incarnation listens to
   std::shared_ptr<Board> board;
@@ -152,7 +155,6 @@ struct Extras {
   std::string status_word;                // the actor's own for its status, or empty
   Instant down_since = Instant::never();  // never: it runs, or has never run
   Duration downtime{0};                   // before that
-  bool loop_over = false;
   std::optional<Result<>> why;  // how it ends: the terminating hook holds a reference
   Envelope* eol = nullptr;      // built at the end, delivered by the parent
 };

@@ -156,6 +156,8 @@ void hand_over(CoreFace& core, WorkerContext* context, Cell& cell, Envelope* fir
 void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept {
   Worker& worker = *this_turn->worker;
   Outbox& outbox = context.outbox;
+  if (!outbox.empty() && outbox.last->generation != envelope.generation) [[unlikely]]
+    empty_outbox(core, context);
   worker.gate().enter();
   // relaxed, here and below: the gate orders it.
   const std::uint32_t before = outbox.count.load(std::memory_order_relaxed);

@@ -156,10 +156,7 @@ void run_lane(Cell& cell) {
 }
 
 void RunLoop::run(Runnable& runnable, Worker& worker) {
-  auto& cell = static_cast<Cell&>(runnable);
-  cell.run(worker);
-  auto& context = *static_cast<WorkerContext*>(worker.turn().context);
-  end_outbox(*context.core, context);
+  static_cast<Cell&>(runnable).run(worker);
 }
 
 /// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
@@ -210,13 +207,33 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
   }
 }
 
+/// The short way through most turns. False: the turn goes on, the long way.
+inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& context) {
+  // acquire: as in run().
+  if (!is_calm(signals.load(std::memory_order_acquire))) return false;
+  try {
+    return run_calm(worker, core, context);
+  } catch (...) {
+    end_outbox(core, context);
+    Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
+    (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
+    return false;
+  }
+}
+
 void Cell::run(Worker& worker) {
   Turn& turn = worker.turn();
-  auto* const context = static_cast<WorkerContext*>(turn.context);
-  Core& core = Core::of(*context->core);
+  auto& context = *static_cast<WorkerContext*>(turn.context);
+  Core& core = Core::of(*context.core);
   turn.cell = this;
   turn.root = nullptr;
   worker.note_cell(this);
+  if (!is_over_calmly(worker, core, context)) run_at_length(worker, core, &context);
+  // The cell may be somebody else's by now.
+  end_outbox(core, context);
+}
+
+void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
   unsigned looks = 0;
   for (;;) {
     end_outbox(core, *context);

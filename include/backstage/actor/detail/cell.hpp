@@ -367,6 +367,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
+  void run_at_length(Worker& worker, Core& core, WorkerContext* context);
   void tell_status(Status before, Status next, std::string_view word);
 };
 

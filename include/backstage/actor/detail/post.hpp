@@ -46,12 +46,11 @@ inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 /// actor), when the message is handled or its handler waits; and by the watch, when that takes long. So what A sends to B
 /// stays in order, and so does whatever else can be told apart inside the Runtime.
 ///
-/// Behind the worker's gate: what is held. Its worker alone: `to`, `generation`.
+/// Behind the worker's gate: what is held, all of one generation. Its worker alone: `to`.
 struct Outbox {
   static constexpr std::uint32_t most = 16;
 
-  Cell* to = nullptr;  // whom the last message went to; null: nobody in this turn
-  std::uint32_t generation = 0;
+  Cell* to = nullptr;  // whom the last message went to; null: nobody since the last was handled
   /// Of those held, linked by `next`. The worker may look from without; acquire: what a visitor handed over is in.
   std::atomic<std::uint32_t> count{0};
   Envelope* first = nullptr;
@@ -231,11 +230,9 @@ inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& e
                  std::uint32_t* position = nullptr) {
   if (context != nullptr) {
     Outbox& outbox = context->outbox;
-    if (outbox.to == &cell && outbox.generation == envelope.generation && position == nullptr)
-      return post_later(core, *context, envelope);
+    if (outbox.to == &cell && position == nullptr) return post_later(core, *context, envelope);
     settle(core, context);
     outbox.to = &cell;
-    outbox.generation = envelope.generation;
   } else {
     settle_turn();  // of another Runtime
   }
