@@ -101,22 +101,48 @@ Core::~Core() {
       madvise(chunk.at + page_bytes, chunk_bytes - page_bytes, MADV_DONTNEED);
     } else {
       // Mapped anew, which does away with the advice on large pages: neighbours are one mapping to the system then.
-      mmap(chunk.at, chunk_bytes, PROT_READ | PROT_WRITE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+      void* const anew = mmap(chunk.at, chunk_bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+      if (anew == MAP_FAILED) madvise(chunk.at, chunk_bytes, MADV_DONTNEED);
     }
   }
 }
 
 // ----------------------------------------------------------------------------------------------- failures
 
+std::unique_ptr<Extras> Core::make_extras() {
+  std::unique_ptr<Extras> fresh(new (memory) Extras());
+  // relaxed: a count.
+  extras_.fetch_add(1, std::memory_order_relaxed);
+  return fresh;
+}
+
+void Core::free_extras(Extras* extras) noexcept {
+  delete extras;
+  extras_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// But for what an actor has with its first child, timer or coroutine and keeps: whether memory is back is asked of the rest.
+SlabCensus Core::census() const {
+  SlabCensus all = memory.census();
+  constexpr std::size_t bytes = sizeof(Extras) + sizeof(FrameHeader);
+  static_assert(bytes <= slab_detail::max_pooled);
+  SlabCensus::Class& its = all.classes[slab_detail::class_of(bytes)];
+  const std::int64_t count = extras_.load(std::memory_order_relaxed);
+  its.live -= count;
+  all.live_blocks -= count;
+  all.live_bytes -= count * static_cast<std::int64_t>(its.block_bytes);
+  return all;
+}
+
 Extras* Core::new_extras() {
   try {
-    std::unique_ptr<Extras> fresh(new (memory) Extras());
+    std::unique_ptr<Extras> fresh = make_extras();
     // relaxed: a hint; who misses it leaves the filling up to the next one.
     if (spares_used_.load(std::memory_order_relaxed)) {
       const std::lock_guard lock(spares_mutex_);
       for (std::unique_ptr<Extras>& spare : spare_extras_) {
-        if (spare == nullptr) spare.reset(new (memory) Extras());
+        if (spare == nullptr) spare = make_extras();
       }
       spares_used_.store(false, std::memory_order_relaxed);
     }

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <condition_variable>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +28,7 @@
 #include "backstage/exec/blocking_pool.hpp"
 #include "backstage/scope/registry.hpp"
 #include "name_index.hpp"
+#include "timer_table.hpp"
 #include "watching.hpp"
 
 namespace backstage {
@@ -82,10 +82,10 @@ struct Extras {
 
   // looked at after each message: together
   CellTimer await_clock;
-  std::list<TimerRecord*> due;  // a deque allocates when it is made
-  bool ticked = false;          // the last was a tick: a message that waits comes next
-  bool retry = false;           // `in_hand` is to be handled before all others
-  bool loop_over = false;       // the actor's own event loop has ended
+  DueTimers due;
+  bool ticked = false;     // the last was a tick: a message that waits comes next
+  bool retry = false;      // `in_hand` is to be handled before all others
+  bool loop_over = false;  // the actor's own event loop has ended
 
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;
@@ -106,8 +106,7 @@ struct Extras {
   std::string_view failed_in;  // static: what the coroutine that is being ended by an exception worked on
 
   // timers
-  std::unordered_map<std::uint64_t, TimerRecord*> timers;
-  std::uint64_t last_timer = 0;
+  TimerTable timers;
 
   // supervising
   std::vector<Cell*> held;  // children that keep_child() was called for, and that have not ended yet
@@ -155,8 +154,8 @@ struct Extras {
   std::string status_word;                // the actor's own for its status, or empty
   Instant down_since = Instant::never();  // never: it runs, or has never run
   Duration downtime{0};                   // before that
-  std::optional<Result<>> why;  // how it ends: the terminating hook holds a reference
-  Envelope* eol = nullptr;      // built at the end, delivered by the parent
+  std::optional<Result<>> why;            // how it ends: the terminating hook holds a reference
+  Envelope* eol = nullptr;                // built at the end, delivered by the parent
 };
 
 inline constexpr std::size_t page_bytes = 4096;
@@ -199,6 +198,8 @@ class Core final : public CoreFace {
   /// A cold part for a cell: new, or, when memory is out, of those kept for that, so that an actor can be ended and
   /// begun anew without any. Throws std::bad_alloc when these are used up, too.
   [[nodiscard]] Extras* new_extras();
+  void free_extras(Extras* extras) noexcept;
+  [[nodiscard]] SlabCensus census() const;
   [[nodiscard]] Failure& take_failure() noexcept;
   void give_back(Failure& failure) noexcept;
   /// Shared by all who failed when the store was empty: nothing may be written to it.
@@ -318,6 +319,8 @@ class Core final : public CoreFace {
 
   std::mutex failures_mutex_;
   std::mutex spares_mutex_;
+  [[nodiscard]] std::unique_ptr<Extras> make_extras();
+  std::atomic<std::int64_t> extras_{0};  // that there are
   std::array<std::unique_ptr<Extras>, 8> spare_extras_;
   std::atomic<bool> spares_used_{true};
   std::array<Failure, 256> failures_;

@@ -55,6 +55,8 @@ void Events::keep(Subscription subscription) {
 }
 
 void Events::emit(const Event& event) noexcept {
+  // What the actor whose turn this is has sent is no listener's doing.
+  detail::settle_turn();
   // A copy of the list: a callback may subscribe, and is called without the hub's lock.
   std::vector<std::weak_ptr<Subscription::Entry>> now;
   try {
@@ -76,6 +78,8 @@ void Events::emit(const Event& event) noexcept {
     } catch (...) {
       // It broke its promise not to throw: it is not called again.
     }
+    // What it sent in a row is its own doing, too.
+    detail::settle_turn();
     entry->calling = false;
     if (!again && !std::exchange(entry->over, true)) listeners_->fetch_sub(1, std::memory_order_relaxed);
     if (entry->over) entry->listener = Listener();

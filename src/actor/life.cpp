@@ -38,9 +38,9 @@ void Lifecycle::free_extras(Cell& cell) noexcept {
   for (const Extras::Reserved& one : cell.extras->end_blocks) {
     if (one.block != nullptr) free_block(core, context_for(&core), one.block, one.bytes);
   }
-  const Extras* const old = cell.extras;
+  Extras* const old = cell.extras;
   cell.extras = nullptr;
-  delete old;
+  core.free_extras(old);
 }
 
 void Lifecycle::reserve_news(Cell& cell, const ChildPolicy& policy) {

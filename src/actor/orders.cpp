@@ -11,7 +11,6 @@ namespace detail {
 void Cell::schedule() noexcept { chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this); }
 
 void Cell::signal_command(std::uint32_t bits) noexcept {
-  settle_turn();
   // seq_cst throughout: Dekker's pattern with the run loop, which parks (or goes idle) and then looks again.
   const std::uint32_t before = signals.fetch_or(bits, std::memory_order_seq_cst);
   if ((before & signal::parked) != 0) {
@@ -23,7 +22,6 @@ void Cell::signal_command(std::uint32_t bits) noexcept {
 }
 
 void Cell::post_lane(LaneNode& node) noexcept {
-  settle_turn();
   lane.push(&node);
   if ((signals.load(std::memory_order_seq_cst) & signal::parked) != 0) {
     if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();
@@ -34,6 +32,8 @@ void Cell::post_lane(LaneNode& node) noexcept {
 
 bool order_cell(Cell* cell, std::uint32_t generation, std::uint32_t orders) noexcept {
   if (cell == nullptr) return false;
+  // The Runtime's own errand, under a lock; all others are somebody's wish.
+  if (orders != order::answered) settle_turn();
   const Visit visit(cell);
   if (visit.core() == nullptr) return false;
   if (planted(Mistake::generation_not_checked)) generation = cell->generation();

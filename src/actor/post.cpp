@@ -134,21 +134,13 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
 
 namespace {
 
-/// All of the same generation, for the same cell.
-void hand_over(CoreFace& core, WorkerContext* context, Cell& cell, Envelope* first, Envelope* last,
-               std::uint32_t count) noexcept {
+/// All of them, if the place is open and has room for all. Runs nobody's code.
+[[nodiscard]] bool hand_over_whole(CoreFace& core, Cell& cell, Envelope* first, Envelope* last, std::uint32_t count) {
   // acquire: as in post().
-  if (cell.gate.load(std::memory_order_acquire) == first->generation << gate_bit::bits) [[likely]] {
-    const Push pushed = cell.mailbox.try_push_chain(first, last, count);
-    if (pushed == Push::busy) return;
-    if (pushed == Push::idle) return core.scheduler->schedule(cell);
-  }
-  // No room for all, or closed: each for itself.
-  for (; count > 0; --count) {
-    Envelope* const next = first->next.load(std::memory_order_relaxed);
-    post_slowly(core, context, cell, *first, nullptr);
-    first = next;
-  }
+  if (cell.gate.load(std::memory_order_acquire) != first->generation << gate_bit::bits) return false;
+  const Push pushed = cell.mailbox.try_push_chain(first, last, count);
+  if (pushed == Push::idle) core.scheduler->schedule(cell);
+  return pushed != Push::full;
 }
 
 }  // namespace
@@ -156,18 +148,19 @@ void hand_over(CoreFace& core, WorkerContext* context, Cell& cell, Envelope* fir
 void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept {
   Worker& worker = *this_turn->worker;
   Outbox& outbox = context.outbox;
-  if (!outbox.empty() && outbox.last->generation != envelope.generation) [[unlikely]]
-    empty_outbox(core, context);
   worker.gate().enter();
   // relaxed, here and below: the gate orders it.
   const std::uint32_t before = outbox.count.load(std::memory_order_relaxed);
   envelope.next.store(nullptr, std::memory_order_relaxed);
   if (before == 0) {
+    outbox.first = outbox.last = &envelope;
+  } else if (planted(Mistake::chain_reversed)) {
+    envelope.next.store(outbox.first, std::memory_order_relaxed);
     outbox.first = &envelope;
   } else {
     outbox.last->next.store(&envelope, std::memory_order_relaxed);
+    outbox.last = &envelope;
   }
-  outbox.last = &envelope;
   outbox.count.store(before + 1, std::memory_order_relaxed);
   worker.gate().leave();
   if (before + 1 == Outbox::most || worker.is_stuck()) empty_outbox(core, context);
@@ -180,7 +173,17 @@ void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
   const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);  // 0: a visitor was quicker
   outbox.count.store(0, std::memory_order_relaxed);
   gate.leave();
-  if (count != 0) hand_over(core, &context, *outbox.to, outbox.first, outbox.last, count);
+  if (count == 0) return;
+  Envelope* first = outbox.first;
+  if (hand_over_whole(core, *outbox.to, first, outbox.last, count)) return;
+  // Closed, or too little room: each for itself. From here on somebody else's code runs, which finds the outbox empty and may
+  // fill it anew.
+  Cell& cell = *std::exchange(outbox.to, nullptr);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Envelope* const next = first->next.load(std::memory_order_relaxed);
+    post_slowly(core, &context, cell, *first, nullptr);
+    first = next;
+  }
 }
 
 void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worker) noexcept {
@@ -188,10 +191,11 @@ void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worke
   // relaxed: a hint, and what is there stays until somebody hands it over.
   if (outbox.count.load(std::memory_order_relaxed) == 0 || !worker.gate().visit()) return;
   const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);
-  // Inside the gate: what the worker sends next comes behind it.
-  if (count != 0) hand_over(core, nullptr, *outbox.to, outbox.first, outbox.last, count);
+  // Inside the gate: what the worker sends next comes behind it. What does not go in whole is the worker's own affair, since
+  // dead letters are not to be made in here.
   // release: pairs with the worker's look from without.
-  outbox.count.store(0, std::memory_order_release);
+  if (count != 0 && hand_over_whole(core, *outbox.to, outbox.first, outbox.last, count))
+    outbox.count.store(0, std::memory_order_release);
   worker.gate().depart();
 }
 

@@ -44,7 +44,9 @@ void resume_ready(Cell& cell) {
 /// Its asker waits no longer. False: it does.
 bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
-  const Instant now = this_turn->worker->recent_now();
+  Instant now = this_turn->worker->recent_now();
+  if (port.deadline <= now + Clock::recent_error) [[unlikely]]
+    now = this_turn->worker->fresh_now();
   if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
     core.count(context, Undelivered::expired);
     core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
@@ -155,15 +157,13 @@ void run_lane(Cell& cell) {
   }
 }
 
-void RunLoop::run(Runnable& runnable, Worker& worker) {
-  static_cast<Cell&>(runnable).run(worker);
-}
+void RunLoop::run(Runnable& runnable, Worker& worker) { static_cast<Cell&>(runnable).run(worker); }
 
 /// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
 inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
-  // The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
-  return phase == Phase::running && plain && turn_root == nullptr && (interleaved | ready) == 0 &&
-         !suspended.load(std::memory_order_relaxed) && stays_calm(seen);
+  // Alive before anything: nobody's place may be becoming somebody's. The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
+  return seen == signal::alive && phase == Phase::running && plain && turn_root == nullptr &&
+         (interleaved | ready) == 0 && !suspended.load(std::memory_order_relaxed) && stays_calm(seen);
 }
 
 /// After a message that was handled to its end, by a place that was calm.
@@ -216,6 +216,7 @@ inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& cont
   } catch (...) {
     end_outbox(core, context);
     Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
+    end_outbox(core, context);
     (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
     return false;
   }
@@ -229,7 +230,8 @@ void Cell::run(Worker& worker) {
   turn.root = nullptr;
   worker.note_cell(this);
   if (!is_over_calmly(worker, core, context)) run_at_length(worker, core, &context);
-  // The cell may be somebody else's by now.
+  // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
+  turn.cell = nullptr;
   end_outbox(core, context);
 }
 
@@ -343,6 +345,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         } else {
           if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
             grant_room(*this);
+            end_outbox(core, *context);
             if (!mailbox.empty(queue) || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0)
               continue;
           }
@@ -379,11 +382,13 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
           return;
         }
       }
+      end_outbox(core, *context);
       if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*this);
     } catch (...) {
       end_outbox(core, *context);
       Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
     }
+    end_outbox(core, *context);
     if (worker.after_message() || (signals.load(std::memory_order_relaxed) & signal::yield) != 0) {
       worker.give_way(*this);
       return;

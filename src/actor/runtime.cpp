@@ -208,7 +208,7 @@ Events& Runtime::events() noexcept { return core_->events; }
 MessageCounts Runtime::counts() const noexcept { return core_->counts(); }
 const Environment& Runtime::environment() const noexcept { return *core_->environment; }
 unsigned Runtime::workers() const noexcept { return core_->scheduler->workers(); }
-SlabCensus Runtime::memory() const { return core_->memory.census(); }
+SlabCensus Runtime::memory() const { return core_->census(); }
 std::size_t Runtime::actors() const noexcept { return core_->live_cells(); }
 SlabPool& Runtime::pool() noexcept { return core_->memory; }
 std::pair<detail::Cell*, std::uint32_t> Runtime::start(detail::Body& body) {

@@ -252,17 +252,14 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
   if (planted(Mistake::forgotten_timer) && cell.stop_ordered && cell.keep_place) return;
   Extras& extras = *cell.extras;
   Scheduler& scheduler = *cell.core().scheduler;
-  for (TimerRecord* timer : extras.due) {
-    timer->queued = false;
-  }
-  extras.due.clear();
-  for (auto& [id, timer] : extras.timers) {
-    if (scheduler.cancel(*timer) || timer->settled) {
-      delete timer;
+  while (!extras.due.empty()) extras.due.remove(extras.due.front());
+  extras.timers.for_each([&scheduler](TimerRecord& timer) {
+    if (scheduler.cancel(timer) || timer.settled) {
+      delete &timer;
     } else {
-      timer->cancelled = true;  // fired: its node is in the lane, which frees it
+      timer.cancelled = true;  // fired: its node is in the lane, which frees it
     }
-  }
+  });
   extras.timers.clear();
   if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
   extras.stop_timer_armed = false;

@@ -17,11 +17,10 @@ bool Timer::cancel() {
     return false;
   }
   Extras& extras = *owner_->extras;
-  const auto found = extras.timers.find(id_);
-  if (found == extras.timers.end()) return false;
-  TimerRecord* const timer = found->second;
-  extras.timers.erase(found);
-  if (timer->queued) std::erase(extras.due, timer);
+  TimerRecord* const timer = extras.timers.find(id_);
+  if (timer == nullptr) return false;
+  extras.timers.erase(id_);
+  if (timer->queued) extras.due.remove(*timer);
   if (owner_->core().scheduler->cancel(*timer) || timer->settled) {
     delete timer;
   } else {
@@ -37,7 +36,6 @@ Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period
   Extras& extras = owner.need_extras();
   Scheduler& scheduler = *owner.core().scheduler;
   timer->owner = &owner;
-  timer->id = ++extras.last_timer;
   timer->period = period;
   timer->LaneNode::run = &run_timer;
   timer->generation = owner.generation();
@@ -45,7 +43,7 @@ Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period
     auto& fired = static_cast<TimerRecord&>(entry);
     fired.owner->post_lane(fired);
   };
-  extras.timers.emplace(timer->id, timer);
+  timer->id = extras.timers.insert(*timer);
   (void)guard.release();
   const Timer handle(&owner, owner.generation(), owner.incarnation, timer->id);
   scheduler.arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
@@ -70,9 +68,8 @@ void run_timer(LaneNode& node, Cell* cell) {
   }
   if (timer.to_self) {
     if (timer.queued) return;
-    timer.queued = true;
     timer.settled = once;
-    extras.due.push_back(&timer);
+    extras.due.push_back(timer);
     return;
   }
   if (once) {
@@ -90,9 +87,8 @@ void handle_tick(Cell& cell) {
   WorkerContext* const context = context_for(&core);
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
-  TimerRecord* const timer = extras.due.front();
-  extras.due.pop_front();
-  timer->queued = false;
+  TimerRecord* const timer = &extras.due.front();
+  extras.due.remove(*timer);
   Envelope* const envelope = timer->make(core, context, cell.generation());
   if (timer->period == Duration::zero()) {
     extras.timers.erase(timer->id);

@@ -44,8 +44,9 @@ enum class Mistake : std::uint8_t {
   interleaved_one_too_many,
   missed_ticks_made_up_for,
   late_failure_restarts_the_stopped,
+  chain_reversed,
 };
-inline constexpr std::size_t mistakes = 27;
+inline constexpr std::size_t mistakes = 28;
 
 struct MistakeText {
   std::string_view name;
@@ -80,6 +81,7 @@ inline constexpr std::array<MistakeText, mistakes> mistake_texts{{
     {"interleaved_one_too_many", "M8", "one interleaved handler more than the bound allows"},
     {"missed_ticks_made_up_for", "L10", "ticks that were missed come all at once"},
     {"late_failure_restarts_the_stopped", "L4", "one that is told to stop while its restart is decided lives on"},
+    {"chain_reversed", "M2", "of what is sent to another in a row the latest comes first"},
 }};
 
 #ifdef BACKSTAGE_PLANTED

@@ -16,8 +16,6 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  SystemClock() noexcept : began_{now(), ticks()} {}
-
   Instant now() const noexcept override {
     return Instant{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count()};
   }
@@ -25,19 +23,37 @@ class SystemClock final : public Clock {
     return WallTime{
         std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
   }
-  /// The processor's own count says whether a reading is recent. Should it jump (another processor, a machine that was
-  /// moved), a reading is taken for old: a difference below zero is a large one.
+  /// Reckoned from the processor's own count for as long as that is no longer than `stretch` from the last reading. What is
+  /// reckoned is compared with each new reading: when it was wrong by more than half of what it may be (the count jumped, another
+  /// processor's differs, its pace changed), nothing is reckoned until the pace has been measured anew.
   Instant recent(Reading& last) const noexcept override {
     const std::uint64_t present = ticks();
-    // relaxed: the pace alone.
-    if (present - last.ticks < recent_ticks_.load(std::memory_order_relaxed)) return last.at;
-    last = {now(), present};
-    measure(last);
-    return last.at;
+    // relaxed, all: one number, and nothing else is read through it.
+    const double pace = nanoseconds_a_tick_.load(std::memory_order_relaxed);
+    // A count that went back makes this a huge number.
+    const double passed = static_cast<double>(present - last.ticks) * pace;
+    if (pace > 0 && passed < stretch) return last.at + Duration(static_cast<std::int64_t>(passed));
+    const Reading read{now(), present};
+    // How far apart the two halves of the reading are: a thread may be put off its processor in between.
+    const auto apart = static_cast<double>(ticks() - present);
+    if (pace > 0) {
+      compare(last, read, pace, apart);
+    } else if (last.ticks != 0) {
+      // The older one stays until the two are far enough apart.
+      if (read.at - last.at < measured_over) return read.at;
+      measure(last, read, apart);
+    }
+    last = read;
+    return read.at;
   }
 
  private:
-  /// 0 where there is none that is cheap: then no reading is ever recent.
+  static constexpr double stretch = 100'000;  // nanoseconds
+  static constexpr Duration measured_over = std::chrono::milliseconds(5);
+  static constexpr Duration compared_over =
+      std::chrono::milliseconds(1);  // at most: longer ones say less of a stretch
+
+  /// 0 where there is none that is cheap: then nothing is ever reckoned.
   static std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
@@ -49,18 +65,24 @@ class SystemClock final : public Clock {
     return 0;
 #endif
   }
-  /// Its pace, from the first ten milliseconds on.
-  void measure(const Reading& present) const noexcept {
-    const Duration passed = present.at - began_.at;
-    if (recent_ticks_.load(std::memory_order_relaxed) != 0 || passed < std::chrono::milliseconds(10)) return;
-    const double pace =
-        static_cast<double>(present.ticks - began_.ticks) / static_cast<double>(passed.count());
-    recent_ticks_.store(static_cast<std::uint64_t>(pace * static_cast<double>(recent_enough.count())),
-                        std::memory_order_relaxed);
+  [[nodiscard]] static double counted(const Reading& from, const Reading& to) noexcept {
+    return static_cast<double>(static_cast<std::int64_t>(to.ticks - from.ticks));
+  }
+  void compare(const Reading& from, const Reading& to, double pace, double apart) const noexcept {
+    if (to.at - from.at > compared_over) return;
+    const double wrong = counted(from, to) * pace - static_cast<double>((to.at - from.at).count());
+    const double allowed = static_cast<double>(recent_error.count()) / 2;
+    if (apart * pace < allowed && (wrong > allowed || wrong < -allowed))
+      nanoseconds_a_tick_.store(0, std::memory_order_relaxed);
+  }
+  void measure(const Reading& from, const Reading& to, double apart) const noexcept {
+    const double ticks_passed = counted(from, to);
+    if (ticks_passed <= 0 || apart * 1'000 > ticks_passed) return;
+    const double pace = static_cast<double>((to.at - from.at).count()) / ticks_passed;
+    if (pace > 0.01 && pace < 1'000) nanoseconds_a_tick_.store(pace, std::memory_order_relaxed);
   }
 
-  const Reading began_;
-  mutable std::atomic<std::uint64_t> recent_ticks_{0};
+  mutable std::atomic<double> nanoseconds_a_tick_{0};  // 0: not known
 };
 
 /// SplitMix64 over an atomic counter (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014):

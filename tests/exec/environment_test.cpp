@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
 
 #include "backstage/base/need.hpp"
@@ -27,6 +29,34 @@ TEST(W1, a_door_that_is_not_open_is_named_with_how_to_open_it) {
   }
   environment->open<Weather>(std::make_shared<Weather>(Weather{21}));
   EXPECT_EQ(environment->door<Weather>().degrees, 21);
+}
+
+// Between two readings of the clock itself, whatever happens to the thread in between. For long enough that most of it is reckoned.
+TEST(M7, a_recent_reading_is_right_to_its_error) {
+  using namespace std::chrono_literals;
+  const auto environment = backstage::real_environment();
+  const backstage::Clock& clock = environment->clock();
+  backstage::Clock::Reading reading;
+  const backstage::Instant end = clock.now() + 30ms;
+  for (;;) {
+    const backstage::Instant before = clock.now();
+    const backstage::Instant recent = clock.recent(reading);
+    const backstage::Instant after = clock.now();
+    ASSERT_GE(recent + backstage::Clock::recent_error, before);
+    ASSERT_LE(recent, after + backstage::Clock::recent_error);
+    if (before > end) break;
+  }
+}
+TEST(W1, a_clock_that_does_not_reckon_is_read) {
+  struct Fixed final : backstage::Clock {
+    [[nodiscard]] backstage::Instant now() const noexcept override { return at; }
+    [[nodiscard]] backstage::WallTime wall() const noexcept override { return {}; }
+    backstage::Instant at{};
+  } clock;
+  backstage::Clock::Reading reading;
+  EXPECT_EQ(clock.recent(reading), clock.at);
+  clock.at = clock.at + std::chrono::nanoseconds(1);
+  EXPECT_EQ(clock.recent(reading), clock.at);
 }
 
 }  // namespace

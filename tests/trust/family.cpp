@@ -171,7 +171,9 @@ class Player {
     if (cut == 0) return;
     const auto above = std::find_if(house_->known.rbegin(), house_->known.rend(),
                                     [&](const auto& one) { return path.compare(0, cut, one.first) == 0; });
-    if (above != house_->known.rend()) above->second.send(Word{house_->oracle.place_at(path), ++house_->last_word});
+    if (above == house_->known.rend()) return;
+    // In a row: all but the first go together.
+    for (int i = 0; i < 3; ++i) above->second.send(Word{house_->oracle.place_at(path), ++house_->last_word});
   }
   void begin(Context& cx, const std::shared_ptr<const Deal>& deal) {
     house_->begun(cx.path(), cx.spawn(spec(house_, deal, cx.self(this))), deal);

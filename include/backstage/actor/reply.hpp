@@ -147,7 +147,6 @@ void answer(ReplyPort port, Result<T> result) {
     node->number = port.number;
     port.cell->post_lane(*node);
   } else if (port.outside != nullptr) {
-    settle_turn();
     static_cast<OutsideAskOf<T>&>(*port.outside).put(std::move(result));
   }
 }
@@ -174,7 +173,10 @@ class AskAnswer {
                     .and_may_have_run());
     }
   }
-  void operator()(Result<T> result) { answer<T>(std::move(port_), std::move(result)); }
+  void operator()(Result<T> result) {
+    settle_turn();
+    answer<T>(std::move(port_), std::move(result));
+  }
   [[nodiscard]] Instant deadline() const noexcept { return port_.deadline; }
   [[nodiscard]] ReplyPort release() noexcept { return std::move(port_); }
 
@@ -224,6 +226,7 @@ class Reply {
 
   /// Answers. A Reply to a plain send (nobody asked) answers nobody.
   void operator()(Result<T> result) && {
+    detail::settle_turn();
     if (port_) detail::answer<T>(std::move(port_), std::move(result));
   }
   /// Whether anybody waits for the answer as far as is known here.

@@ -389,6 +389,7 @@ struct Every {
 
 template <class T>
 void Context::publish(T value) {
+  detail::settle_turn();
   detail::check_published<T>();
   detail::publish_value(cell(), detail::wanted<T>(), std::make_shared<const T>(std::move(value)), false);
 }

@@ -115,7 +115,8 @@ class SendWaitAwait final : public ResultAwaiter<void> {
     const Visit visit(target_);
     if (visit.context() == nullptr) return false;  // of another Runtime
     // acquire: as in post().
-    if (target_->gate.load(std::memory_order_acquire) != generation_ << gate_bit::bits || is_full(*target_)) return false;
+    if (target_->gate.load(std::memory_order_acquire) != generation_ << gate_bit::bits || is_full(*target_))
+      return false;
     settle(*visit.core(), visit.context());
     auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
                                                 std::move(message_));

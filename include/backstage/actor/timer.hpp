@@ -45,6 +45,8 @@ struct TimerRecord : TimerEntry, LaneNode {
 
   Cell* owner = nullptr;
   std::uint64_t id = 0;
+  TimerRecord* before = nullptr;  // while it is queued
+  TimerRecord* behind = nullptr;
   Duration period{0};  // 0: once
   bool to_self = false;
   bool cancelled = false;  // fired already, but not to be handled

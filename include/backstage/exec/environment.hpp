@@ -30,7 +30,7 @@ inline namespace v0 {
 /// Monotonic and calendar time. Any thread.
 class Clock {
  public:
-  /// A reading that is kept, and what a cheaper clock said then.
+  /// The last reading of a thread, and what the processor's own count said then.
   struct Reading {
     Instant at{};
     std::uint64_t ticks = 0;
@@ -38,10 +38,10 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() const noexcept = 0;
   [[nodiscard]] virtual WallTime wall() const noexcept = 0;
-  /// Now, or what `last` says if that is at most recent_enough old: where a deadline is set with each message, reading the
-  /// clock would cost more than the message.
+  /// Now, give or take recent_error: where a deadline is set with each message, reading the clock would cost as much as the
+  /// message. `last` is the calling thread's own.
   virtual Instant recent(Reading& last) const noexcept { return last.at = now(); }
-  static constexpr Duration recent_enough = std::chrono::microseconds(100);
+  static constexpr Duration recent_error = std::chrono::microseconds(1);
 };
 
 /// Random bits. Any thread. The real one is seeded from the system, a simulated one from its seed.

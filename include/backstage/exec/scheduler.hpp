@@ -105,7 +105,7 @@ class alignas(kApart) Worker {
   [[nodiscard]] Instant coarse_now() const noexcept { return now_; }
   /// Reads the clock.
   Instant fresh_now() noexcept;
-  /// At most Clock::recent_enough old.
+  /// Now, give or take Clock::recent_error.
   Instant recent_now() noexcept { return clock_.recent(recent_); }
   /// What only it changes, and a visitor while it is stuck.
   [[nodiscard]] OwnerGate<>& gate() noexcept { return gate_; }

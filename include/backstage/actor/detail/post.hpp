@@ -42,15 +42,17 @@ inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 /// What an actor sends to another in a row, in one turn: the first message goes at once, those behind it are handed over a few
 /// at a time, since each hand-over takes the mailbox's first cache line away from the receiver, who may be running.
 ///
-/// It is emptied when it holds `most`, when something else leaves the turn (a message to another, an order, an answer, a new
-/// actor), when the message is handled or its handler waits; and by the watch, when that takes long. So what A sends to B
-/// stays in order, and so does whatever else can be told apart inside the Runtime.
+/// It is emptied when it holds `most`; before the actor sends to another, asks, answers, orders, publishes or spawns; and when the
+/// message is handled or its handler waits. So what A sends to B stays in order, and what A then causes otherwise comes behind
+/// it. The watch empties it when the handler takes long. Never where the Runtime holds a lock: to hand over may make
+/// dead letters, whose destructors and listeners are the user's, and may send.
 ///
-/// Behind the worker's gate: what is held, all of one generation. Its worker alone: `to`.
+/// Behind the worker's gate: what is held. Its worker alone writes `to` and `generation`, and only while nothing is held.
 struct Outbox {
   static constexpr std::uint32_t most = 16;
 
   Cell* to = nullptr;  // whom the last message went to; null: nobody since the last was handled
+  std::uint32_t generation = 0;
   /// Of those held, linked by `next`. The worker may look from without; acquire: what a visitor handed over is in.
   std::atomic<std::uint32_t> count{0};
   Envelope* first = nullptr;
@@ -207,9 +209,10 @@ void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& e
 void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept;
 /// Hands over what is held. Its worker.
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept;
-/// Before anything else leaves this turn.
+/// Before anything else leaves this turn. Again and again: who hears of a dead letter may send.
 inline void settle(CoreFace& core, WorkerContext* context) noexcept {
-  if (context != nullptr && !context->outbox.empty()) [[unlikely]]
+  if (context == nullptr) return;
+  while (!context->outbox.empty()) [[unlikely]]
     empty_outbox(core, *context);
 }
 /// Any thread, whatever it is doing.
@@ -230,9 +233,11 @@ inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& e
                  std::uint32_t* position = nullptr) {
   if (context != nullptr) {
     Outbox& outbox = context->outbox;
-    if (outbox.to == &cell && position == nullptr) return post_later(core, *context, envelope);
+    if (outbox.to == &cell && outbox.generation == envelope.generation && position == nullptr)
+      return post_later(core, *context, envelope);
     settle(core, context);
     outbox.to = &cell;
+    outbox.generation = envelope.generation;
   } else {
     settle_turn();  // of another Runtime
   }

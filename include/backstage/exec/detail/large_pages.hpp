@@ -21,7 +21,9 @@ inline constexpr std::size_t large_page_bytes = std::size_t{2} * 1024 * 1024;
 }
 
 /// What is touched there first from now on is a whole large page. `bytes` is a multiple of large_page_bytes, `begin` aligned.
-inline void ask_for_large_pages(void* begin, std::size_t bytes) noexcept { (void)madvise(begin, bytes, MADV_HUGEPAGE); }
+inline void ask_for_large_pages(void* begin, std::size_t bytes) noexcept {
+  (void)madvise(begin, bytes, MADV_HUGEPAGE);
+}
 
 /// Makes the large page around `touched` one again after some of it was given back. It must have been touched since.
 /// Since Linux 6.1; others may read and write there meanwhile.
