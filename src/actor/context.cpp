@@ -40,6 +40,7 @@ std::size_t Context::children() const { return cell().extras != nullptr ? cell()
 
 void Context::status(Status next) { status(next, {}); }
 void Context::status(Status next, std::string_view word) {
+  detail::settle_turn();
   detail::Cell& me = cell();
   if (gravity(next) == 0 || next == Status::starting || next == Status::initializing || next == Status::stopping) {
     throw Need::fail(

@@ -137,16 +137,18 @@ SlabCensus Core::census() const {
 
 Extras* Core::new_extras() {
   try {
-    std::unique_ptr<Extras> fresh = make_extras();
+    Extras* const fresh = make_extras().release();
     // relaxed: a hint; who misses it leaves the filling up to the next one.
     if (spares_used_.load(std::memory_order_relaxed)) {
-      const std::lock_guard lock(spares_mutex_);
-      for (std::unique_ptr<Extras>& spare : spare_extras_) {
-        if (spare == nullptr) spare = make_extras();
-      }
-      spares_used_.store(false, std::memory_order_relaxed);
+      if_memory([this] {
+        const std::lock_guard lock(spares_mutex_);
+        for (std::unique_ptr<Extras>& spare : spare_extras_) {
+          if (spare == nullptr) spare = make_extras();
+        }
+        spares_used_.store(false, std::memory_order_relaxed);
+      });
     }
-    return fresh.release();
+    return fresh;
   } catch (const std::bad_alloc&) {
     const std::lock_guard lock(spares_mutex_);
     spares_used_.store(true, std::memory_order_relaxed);

@@ -122,6 +122,7 @@ Error describe_current_exception(Errc code) {
 }
 
 void Lifecycle::fail_by_exception(Cell& cell, Failure::Stage stage, std::string_view message) {
+  settle_turn();  // what it sent before, before anybody hears of the failure
   Core& core = cell.core();
   Failure& failure = core.take_failure();
   if (core.is_lost(failure)) {

@@ -203,6 +203,7 @@ void Lifecycle::end_late_init(Cell& cell) {
 }
 
 void Lifecycle::after_init(Cell& cell) {
+  settle_turn();  // what init sent, before anybody hears that it has ended
   cell.init_succeeded = true;
   cell.phase = Phase::running;
   // A status that init set (idle, outage ...) is kept.

@@ -145,9 +145,17 @@ namespace {
 
 }  // namespace
 
-void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept {
+void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope) {
   Worker& worker = *this_turn->worker;
   Outbox& outbox = context.outbox;
+  // relaxed: a hint; what is held is decided upon when it is handed over.
+  const bool plain = cell.gate.load(std::memory_order_relaxed) == envelope.generation << gate_bit::bits;
+  if (!plain || worker.is_stuck() || !cell.mailbox.has_room(Outbox::least_room)) {
+    settle(core, &context);
+    outbox.to = &cell;
+    outbox.generation = envelope.generation;
+    return post(core, &context, cell, envelope);
+  }
   worker.gate().enter();
   // relaxed, here and below: the gate orders it.
   const std::uint32_t before = outbox.count.load(std::memory_order_relaxed);
@@ -163,7 +171,7 @@ void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noex
   }
   outbox.count.store(before + 1, std::memory_order_relaxed);
   worker.gate().leave();
-  if (before + 1 == Outbox::most || worker.is_stuck()) empty_outbox(core, context);
+  if (before + 1 == Outbox::most) empty_outbox(core, context);
 }
 
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
@@ -173,16 +181,22 @@ void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
   const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);  // 0: a visitor was quicker
   outbox.count.store(0, std::memory_order_relaxed);
   gate.leave();
-  if (count == 0) return;
-  Envelope* first = outbox.first;
-  if (hand_over_whole(core, *outbox.to, first, outbox.last, count)) return;
-  // Closed, or too little room: each for itself. From here on somebody else's code runs, which finds the outbox empty and may
-  // fill it anew.
-  Cell& cell = *std::exchange(outbox.to, nullptr);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    Envelope* const next = first->next.load(std::memory_order_relaxed);
-    post_slowly(core, &context, cell, *first, nullptr);
-    first = next;
+  if (count == 0 || hand_over_whole(core, *outbox.to, outbox.first, outbox.last, count)) return;
+  // Closed, or too little room: each for itself. That may run the user's code, which may send, and what it sends to the same
+  // actor comes behind: so the others stay held meanwhile.
+  gate.enter();
+  outbox.count.store(count, std::memory_order_relaxed);
+  gate.leave();
+  while (!outbox.empty()) {
+    gate.enter();
+    Envelope* const first = outbox.first;
+    const std::uint32_t left = outbox.count.load(std::memory_order_relaxed);
+    if (left != 0) {
+      outbox.first = first->next.load(std::memory_order_relaxed);
+      outbox.count.store(left - 1, std::memory_order_relaxed);
+    }
+    gate.leave();
+    if (left != 0) post_slowly(core, &context, *outbox.to, *first, nullptr);
   }
 }
 

@@ -275,6 +275,7 @@ void Lifecycle::destroy_actor(Cell& cell) noexcept {
 }
 
 void Lifecycle::finish_incarnation(Cell& cell) {
+  settle_turn();  // M2: before anybody hears of the end
   drop_coroutines(cell);
   cancel_timers(cell);
   if (cell.extras != nullptr) Watches::incarnation_ended(cell);

@@ -253,7 +253,7 @@ Error timeout_error(const AskRecord& record, Instant now) {
       const Instant began{target.request_began.load(std::memory_order_relaxed)};
       // The last one taken, and not begun: it was found expired in this same instant.
       // (The two clocks were not read with full precision.)
-      if (behind == 0 && began + Clock::recent_error < record.sent) {
+      if (behind == 0 && began + 2 * Clock::recent_error < record.sent) {
         text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood + held_up;
         return Error(Errc::timeout, text);
       }

@@ -24,7 +24,7 @@ class SystemClock final : public Clock {
         std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
   }
   /// Reckoned from the processor's own count for as long as that is no longer than `stretch` from the last reading. What is
-  /// reckoned is compared with each new reading: when it was wrong by more than half of what it may be (the count jumped, another
+  /// reckoned is compared with each new reading: when it was wrong by more than it may be (the count jumped, another
   /// processor's differs, its pace changed), nothing is reckoned until the pace has been measured anew.
   Instant recent(Reading& last) const noexcept override {
     const std::uint64_t present = ticks();
@@ -32,35 +32,37 @@ class SystemClock final : public Clock {
     const double pace = nanoseconds_a_tick_.load(std::memory_order_relaxed);
     // A count that went back makes this a huge number.
     const double passed = static_cast<double>(present - last.ticks) * pace;
-    if (pace > 0 && passed < stretch) return last.at + Duration(static_cast<std::int64_t>(passed));
+    if (pace > 0 && last.ticks != 0 && passed < stretch) return last.at + Duration(static_cast<std::int64_t>(passed));
     const Reading read{now(), present};
-    // How far apart the two halves of the reading are: a thread may be put off its processor in between.
-    const auto apart = static_cast<double>(ticks() - present);
-    if (pace > 0) {
-      compare(last, read, pace, apart);
-    } else if (last.ticks != 0) {
-      // The older one stays until the two are far enough apart.
-      if (read.at - last.at < measured_over) return read.at;
-      measure(last, read, apart);
+    // A thread may be put off its processor between the two halves: nothing is reckoned from such a reading.
+    if (ticks() - present > most_apart) {
+      last.ticks = 0;
+      return read.at;
+    }
+    if (last.ticks != 0) {
+      if (pace > 0) {
+        compare(last, read, pace);
+      } else if (read.at - last.at < measured_over) {
+        return read.at;  // the older one stays until the two are far enough apart
+      } else {
+        measure(last, read);
+      }
     }
     last = read;
     return read.at;
   }
 
  private:
-  static constexpr double stretch = 100'000;  // nanoseconds
-  static constexpr Duration measured_over = std::chrono::milliseconds(5);
+  static constexpr double stretch = 100'000;                               // nanoseconds
+  static constexpr std::uint64_t most_apart = 1'500;                       // ticks: half a microsecond, more or less
+  static constexpr Duration measured_over = std::chrono::milliseconds(5);  // then the pace is right to 10^-4
   static constexpr Duration compared_over =
       std::chrono::milliseconds(1);  // at most: longer ones say less of a stretch
 
-  /// 0 where there is none that is cheap: then nothing is ever reckoned.
+  /// 0 where there is none that is known to be cheap and fine: then nothing is ever reckoned.
   static std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    std::uint64_t count = 0;
-    asm volatile("mrs %0, cntvct_el0" : "=r"(count));
-    return count;
 #else
     return 0;
 #endif
@@ -68,18 +70,17 @@ class SystemClock final : public Clock {
   [[nodiscard]] static double counted(const Reading& from, const Reading& to) noexcept {
     return static_cast<double>(static_cast<std::int64_t>(to.ticks - from.ticks));
   }
-  void compare(const Reading& from, const Reading& to, double pace, double apart) const noexcept {
+  void compare(const Reading& from, const Reading& to, double pace) const noexcept {
     if (to.at - from.at > compared_over) return;
     const double wrong = counted(from, to) * pace - static_cast<double>((to.at - from.at).count());
-    const double allowed = static_cast<double>(recent_error.count()) / 2;
-    if (apart * pace < allowed && (wrong > allowed || wrong < -allowed))
-      nanoseconds_a_tick_.store(0, std::memory_order_relaxed);
+    constexpr auto allowed = static_cast<double>(recent_error.count());
+    if (wrong > allowed || wrong < -allowed) nanoseconds_a_tick_.store(0, std::memory_order_relaxed);
   }
-  void measure(const Reading& from, const Reading& to, double apart) const noexcept {
+  void measure(const Reading& from, const Reading& to) const noexcept {
     const double ticks_passed = counted(from, to);
-    if (ticks_passed <= 0 || apart * 1'000 > ticks_passed) return;
-    const double pace = static_cast<double>((to.at - from.at).count()) / ticks_passed;
-    if (pace > 0.01 && pace < 1'000) nanoseconds_a_tick_.store(pace, std::memory_order_relaxed);
+    const double pace = ticks_passed > 0 ? static_cast<double>((to.at - from.at).count()) / ticks_passed : 0;
+    // Of a processor, and fine enough for `most_apart` to mean what it says.
+    if (pace > 0.1 && pace < 1) nanoseconds_a_tick_.store(pace, std::memory_order_relaxed);
   }
 
   mutable std::atomic<double> nanoseconds_a_tick_{0};  // 0: not known

@@ -210,6 +210,38 @@ TEST_F(Chains, M8_what_was_sent_before_a_wait_arrives_during_it) {
   world.advance(2s);
   EXPECT_EQ(heard(), "1 2 3 4 5 6");
 }
+/// Sends some in init, and fails if it is told to.
+struct Beginner {
+  Beginner(Ref<Listener> l, bool f) : listener(l), fails(f) {}
+  void init(Context&) {
+    send_some(listener, 1, 3);
+    if (fails) throw std::runtime_error("on purpose");
+  }
+  void handle(Go) {}
+  Ref<Listener> listener;
+  bool fails;
+};
+struct Waiter {
+  Waiter(Ref<Listener> l, bool f) : listener(l), fails(f) {}
+  Task<> handle(Go, Context& cx) {
+    const auto started =
+        co_await cx.start(child<Beginner>("beginner", listener, fails).restart(Restart::never)).within(1s);
+    EXPECT_EQ(started.has_value(), !fails);
+    listener.send(Tell{"started"});
+  }
+  Ref<Listener> listener;
+  bool fails;
+};
+TEST_F(Chains, M2_what_init_sent_arrives_before_what_its_end_causes) {
+  const auto to = listener();
+  for (const bool fails : {false, true}) {
+    const auto waiter = world.spawn<Waiter>(fails ? "fails" : "succeeds", to, fails);
+    waiter.send(Go{});
+    world.run();
+    EXPECT_EQ(heard(), "1 2 3 started") << fails;
+    words->clear();
+  }
+}
 TEST_F(Chains, M2_one_that_sends_to_itself_hears_all_in_order) {
   struct Self {
     explicit Self(Words w) : words(std::move(w)) {}

@@ -96,13 +96,16 @@ struct Stuck {
 };
 
 TEST_P(ChainsOnThreads, F3_what_a_stuck_handler_has_sent_arrives_while_it_is_stuck) {
-  std::latch all(5);
-  Runtime runtime(quiet(GetParam()));
-  const auto to = runtime.spawn<Receiver>("receiver", &all);
-  runtime.spawn<Stuck>("stuck", to, &all).send(Block{});
-  all.wait();
-  EXPECT_EQ(runtime.ask<Wrong>(to).within(long_enough).value(), 0U);
-  expect_rest(runtime);
+  // Of each kind: one that takes chains, one with little room, one with a lock.
+  for (const Mailbox& kind : {bounded(1'000), bounded(8), bounded(100).drop_oldest()}) {
+    std::latch all(5);
+    Runtime runtime(quiet(GetParam()));
+    const auto to = runtime.spawn(child<Receiver>("receiver", &all).mailbox(kind));
+    runtime.spawn<Stuck>("stuck", to, &all).send(Block{});
+    all.wait();
+    EXPECT_EQ(runtime.ask<Wrong>(to).within(long_enough).value(), 0U);
+    expect_rest(runtime);
+  }
 }
 
 }  // namespace

@@ -136,6 +136,7 @@ class RequestFor {
   }
   /// Sends it; the answer comes to `port`.
   void send(ReplyPort port, AskRecord& record) {
+    settle_turn();
     describe(record);
     if (message_ == nullptr) {
       answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor)));

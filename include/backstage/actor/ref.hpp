@@ -33,7 +33,7 @@ void send_message(Cell* cell, std::uint32_t generation, M&& message) {
   auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(), plain_descriptor<A, Plain>,
                                                   generation, std::forward<M>(message));
   count_sent(*visit.core(), visit.context());
-  post(*visit.core(), visit.context(), *cell, block->head);
+  post_sent(*visit.core(), visit.context(), *cell, block->head);
 }
 
 template <class A, class M, class... X>
@@ -45,7 +45,7 @@ void send_new(Cell* cell, std::uint32_t generation, X&&... parts) {
   auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation,
                                               M{unmoved(std::forward<X>(parts))...});
   count_sent(*visit.core(), visit.context());
-  post(*visit.core(), visit.context(), *cell, block->head);
+  post_sent(*visit.core(), visit.context(), *cell, block->head);
 }
 
 [[nodiscard]] Error admission_error(Admission admission, std::string_view actor) noexcept;

@@ -190,7 +190,10 @@ template <class T>
 class KeptAnswer {
  public:
   explicit KeptAnswer(ReplyPort& holder) noexcept : holder_(&holder), deadline_(holder.deadline) {}
-  void operator()(Result<T> result) { answer<T>(std::move(*holder_), std::move(result)); }
+  void operator()(Result<T> result) {
+    settle_turn();
+    answer<T>(std::move(*holder_), std::move(result));
+  }
   [[nodiscard]] Instant deadline() const noexcept { return deadline_; }
   [[nodiscard]] ReplyPort release() noexcept { return std::move(*holder_); }
 

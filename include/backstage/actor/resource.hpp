@@ -395,11 +395,13 @@ void Context::publish(T value) {
 }
 template <class T>
 void Context::expose(T value) {
+  detail::settle_turn();
   detail::check_published<T>();
   detail::publish_value(cell(), detail::wanted<T>(), std::make_shared<const T>(std::move(value)), true);
 }
 template <class T>
 auto Context::withdraw() {
+  detail::settle_turn();
   detail::check_published<T>();
   return detail::value_back<T>(detail::withdraw_value(cell(), detail::wanted<T>()));
 }

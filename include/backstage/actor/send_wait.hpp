@@ -32,6 +32,7 @@ void forward_message(Cell* cell, std::uint32_t generation, M message, Reply<repl
     answer<T>(std::move(port), refusal(Errc::gone, type_name<A>()));
     return;
   }
+  settle_turn();
   const Visit visit(cell);
   if (visit.core() == nullptr) {
     answer<T>(std::move(port), refusal(Errc::gone, type_name<A>()));
@@ -114,10 +115,10 @@ class SendWaitAwait final : public ResultAwaiter<void> {
   [[nodiscard]] bool is_sent_at_once() {
     const Visit visit(target_);
     if (visit.context() == nullptr) return false;  // of another Runtime
+    settle(*visit.core(), visit.context());
     // acquire: as in post().
     if (target_->gate.load(std::memory_order_acquire) != generation_ << gate_bit::bits || is_full(*target_))
       return false;
-    settle(*visit.core(), visit.context());
     auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
                                                 std::move(message_));
     count_sent(*visit.core(), visit.context());

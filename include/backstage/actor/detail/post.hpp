@@ -42,14 +42,16 @@ inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 /// What an actor sends to another in a row, in one turn: the first message goes at once, those behind it are handed over a few
 /// at a time, since each hand-over takes the mailbox's first cache line away from the receiver, who may be running.
 ///
-/// It is emptied when it holds `most`; before the actor sends to another, asks, answers, orders, publishes or spawns; and when the
-/// message is handled or its handler waits. So what A sends to B stays in order, and what A then causes otherwise comes behind
-/// it. The watch empties it when the handler takes long. Never where the Runtime holds a lock: to hand over may make
-/// dead letters, whose destructors and listeners are the user's, and may send.
+/// It is emptied when it holds `most`; before the actor sends to another, asks, answers, orders, publishes or spawns; when the
+/// message is handled or its handler waits; and before the Runtime tells of a life's beginning or end. So what A sends to B
+/// stays in order, and what A then causes otherwise comes behind it. The watch empties it when the handler takes long. Never
+/// where the Runtime holds a lock: to hand over may make dead letters, whose destructors and listeners are the user's, and may
+/// send. Nothing is held for a mailbox that has a lock or little room: there each message is decided upon when it is sent.
 ///
 /// Behind the worker's gate: what is held. Its worker alone writes `to` and `generation`, and only while nothing is held.
 struct Outbox {
   static constexpr std::uint32_t most = 16;
+  static constexpr std::uint32_t least_room = 4 * most;
 
   Cell* to = nullptr;  // whom the last message went to; null: nobody since the last was handled
   std::uint32_t generation = 0;
@@ -205,8 +207,6 @@ void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& e
   return cell.mailbox.depth(cell.queue) >= cell.queue.bound.load(std::memory_order_relaxed);
 }
 
-/// Keeps it for the end of the turn, or until there are some more.
-void post_later(CoreFace& core, WorkerContext& context, Envelope& envelope) noexcept;
 /// Hands over what is held. Its worker.
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept;
 /// Before anything else leaves this turn. Again and again: who hears of a dead letter may send.
@@ -231,16 +231,6 @@ inline void end_outbox(CoreFace& core, WorkerContext& context) noexcept {
 /// Hands an envelope over. It was counted as sent by the caller.
 inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope,
                  std::uint32_t* position = nullptr) {
-  if (context != nullptr) {
-    Outbox& outbox = context->outbox;
-    if (outbox.to == &cell && outbox.generation == envelope.generation && position == nullptr)
-      return post_later(core, *context, envelope);
-    settle(core, context);
-    outbox.to = &cell;
-    outbox.generation = envelope.generation;
-  } else {
-    settle_turn();  // of another Runtime
-  }
   // acquire: pairs with the release that opened the place; a mismatch in any bit (other generation, refusing,
   // special mailbox) takes the slow side.
   if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {
@@ -249,6 +239,24 @@ inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& e
     if (pushed == Push::idle) return core.scheduler->schedule(cell);
   }
   post_slowly(core, context, cell, envelope, position);
+}
+
+/// One more for the same actor as the last.
+void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope);
+
+/// The same for what an actor sends: it may be held for a moment.
+inline void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
+  if (context != nullptr) {
+    Outbox& outbox = context->outbox;
+    if (outbox.to == &cell && outbox.generation == envelope.generation)
+      return post_in_a_row(core, *context, cell, envelope);
+    settle(core, context);
+    outbox.to = &cell;
+    outbox.generation = envelope.generation;
+  } else {
+    settle_turn();  // of another Runtime
+  }
+  post(core, context, cell, envelope);
 }
 
 }  // namespace detail

@@ -155,6 +155,13 @@ class MessageList {
     tell_limit(owned);
   }
 
+  /// Any thread: whether `count` more would go in now, as far as the limit knows.
+  [[nodiscard]] bool has_room(std::uint32_t count) const noexcept {
+    // relaxed: a hint.
+    const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+    const auto room = static_cast<std::uint32_t>((limit - tail_.load(std::memory_order_relaxed)) & count_mask);
+    return (limit & no_limit) != 0 || room - count <= most_room - count;
+  }
   /// Any thread: about how many nodes wait. Exact for the owner when nobody pushes.
   [[nodiscard]] std::uint32_t depth(const Owned& owned) const noexcept {
     // relaxed: a hint; a stale pair may look negative. Wraps are counted a moment after the word wraps.
