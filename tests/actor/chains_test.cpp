@@ -122,23 +122,25 @@ TEST_F(Chains, M2_what_another_passes_on_comes_behind_what_was_sent_before) {
   EXPECT_EQ(heard().substr(0, 6), "1 2 3 ");
   EXPECT_EQ(words->size(), 7U);
 }
+Task<> asks_between(Ref<Listener> to) {
+  send_some(to, 1, 3);
+  const auto answer = co_await to.ask<Asked>(4).within(1s);
+  EXPECT_EQ(answer.value(), 4);
+  send_some(to, 5, 7);
+}
 TEST_F(Chains, M2_a_request_comes_behind_what_was_sent_before_and_goes_before_what_comes_after) {
-  in_a_turn([to = listener()](Context&) -> Task<> {
-    send_some(to, 1, 3);
-    const auto answer = co_await to.ask<Asked>(4).within(1s);
-    EXPECT_EQ(answer.value(), 4);
-    send_some(to, 5, 7);
-  });
+  in_a_turn([to = listener()](Context&) { return asks_between(to); });
   EXPECT_EQ(heard(), "1 2 3 ?4 5 6 7");
 }
+Task<> sends_in_all_ways(Ref<Listener> to) {
+  send_some(to, 1, 3);
+  EXPECT_TRUE(to.try_send(Item{4}).has_value());
+  send_some(to, 5, 7);
+  EXPECT_TRUE((co_await to.send_wait(Item{8}).within(1s)).has_value());
+  send_some(to, 9, 10);
+}
 TEST_F(Chains, M2_try_send_and_send_wait_keep_their_place_in_a_row) {
-  in_a_turn([to = listener()](Context&) -> Task<> {
-    send_some(to, 1, 3);
-    EXPECT_TRUE(to.try_send(Item{4}).has_value());
-    send_some(to, 5, 7);
-    EXPECT_TRUE((co_await to.send_wait(Item{8}).within(1s)).has_value());
-    send_some(to, 9, 10);
-  });
+  in_a_turn([to = listener()](Context&) { return sends_in_all_ways(to); });
   EXPECT_EQ(heard(), numbers(1, 10));
 }
 TEST_F(Chains, M2_who_is_told_to_stop_handles_what_was_sent_before) {
@@ -200,13 +202,14 @@ TEST_F(Chains, M6_who_hears_of_a_dead_letter_of_a_row_may_send_in_a_row) {
   EXPECT_EQ(words->size(), 4U * 3U + 2U);
   EXPECT_EQ(counts().in_flight(), 0U);
 }
+Task<> sleeps_between(Ref<Listener> to, Words words, Context& cx) {
+  send_some(to, 1, 3);
+  co_await cx.sleep(1s);
+  EXPECT_EQ(words->size(), 3U);
+  send_some(to, 4, 6);
+}
 TEST_F(Chains, M8_what_was_sent_before_a_wait_arrives_during_it) {
-  in_a_turn([to = listener(), this](Context& cx) -> Task<> {
-    send_some(to, 1, 3);
-    co_await cx.sleep(1s);
-    EXPECT_EQ(heard(), "1 2 3");
-    send_some(to, 4, 6);
-  });
+  in_a_turn([to = listener(), this](Context& cx) { return sleeps_between(to, words, cx); });
   world.advance(2s);
   EXPECT_EQ(heard(), "1 2 3 4 5 6");
 }
