@@ -83,10 +83,11 @@ void Core::make_cells() {
     found = chunks_.rbegin();
   }
   const std::size_t count = std::min<std::size_t>(made_at_once, cells_per_chunk - found->cells);
-  const bool first_again = found->cells == 0 && found->generation != 1;
+  const bool again = found->cells == 0 && found->generation != 1 && found->at != chunks_.front().at;
+  if (again) ask_for_large_pages(found->at, chunk_bytes);
   for (std::size_t i = 0; i < count; ++i) make_cell(*found);
   // All but its head was given back.
-  if (first_again && found->at != chunks_.front().at) rejoin_large_page(free_cells_.back());
+  if (again) rejoin_large_page(free_cells_.back());
   cells_made_ += count;
   // They are taken from the back: in the order of their addresses.
   std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());
@@ -211,6 +212,8 @@ bool Core::zero(std::size_t index) noexcept {
   }
   cells_made_ -= std::exchange(chunk.cells, 0);
   chunk.leaves = false;
+  // The system joins large pages by itself, too, in the background, and would fill this one again around its head.
+  if (index != 0) (void)madvise(chunk.at, chunk_bytes, MADV_NOHUGEPAGE);
   // Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
   if (madvise(chunk.at + cells_begin, chunk_bytes - cells_begin, MADV_DONTNEED) != 0) {
     std::memset(chunk.at + cells_begin, 0, chunk_bytes - cells_begin);

@@ -145,6 +145,10 @@ namespace {
 [[nodiscard]] Chunk& chunk_around(const void* block) noexcept {
   return *reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(chunk_bytes - 1));
 }
+[[nodiscard]] bool lies_in(const void* region, std::size_t bytes, const std::byte* chunk) noexcept {
+  const auto* const begin = static_cast<const std::byte*>(region);
+  return !std::less<>()(chunk, begin) && std::less<>()(chunk, begin + bytes);
+}
 [[nodiscard]] bool has_blocks(const Chunk& chunk) noexcept {
   return chunk.free != nullptr || chunk.carved < chunk.capacity;
 }
@@ -310,16 +314,15 @@ std::byte* SlabPool::warm_cold_chunk() {
   if (cold_.empty()) add_region();
   std::array<std::byte*, chunks_in_a_large_page> got{};
   std::size_t count = 0;
-  const Region& first = regions_.front();
-  const auto is_small = [&first](const std::byte* chunk) {
-    return !std::less<const void*>()(chunk, first.at) &&
-           std::less<const void*>()(chunk, static_cast<std::byte*>(first.at) + first.bytes);
-  };
+  const bool large = !lies_in(regions_.front().at, regions_.front().bytes, cold_.back());
   do {
     got[count++] = cold_.back();
     cold_.pop_back();
-  } while (!is_small(got[0]) && !cold_.empty() &&
-           detail::large_page_of(cold_.back()) == detail::large_page_of(got[0]));
+  } while (large && !cold_.empty() && detail::large_page_of(cold_.back()) == detail::large_page_of(got[0]));
+  // What trim() took back: of a region that is new it is asked for already.
+  if (large) {
+    detail::ask_for_large_pages(reinterpret_cast<void*>(detail::large_page_of(got[0])), detail::large_page_bytes);
+  }
   for (std::size_t i = count; i-- > 1;) warm_ = ::new (static_cast<void*>(got[i])) Chunk{.next = warm_};
   warm_count_ += count - 1;
   return got[0];
@@ -359,8 +362,10 @@ void SlabPool::trim(Trim which) noexcept {
   const std::lock_guard one_at_a_time(trim_mutex_);
   for (std::size_t c = 0; c < class_count; ++c) deal_out(c, which);
   std::vector<std::byte*> surplus;
+  Region small;  // the first
   try {
     const std::lock_guard lock(chunk_mutex_);
+    if (!regions_.empty()) small = regions_.front();
     std::size_t count = which == Trim::all ? warm_count_ : warm_unneeded_;
     surplus.reserve(count);
     for (; count > 0; --count, --warm_count_) {
@@ -373,6 +378,14 @@ void SlabPool::trim(Trim which) noexcept {
   // The system is asked without the lock: whoever needs a chunk meanwhile does not wait. And for neighbours in one go: a
   // large page that goes back as a whole can be had as a whole again.
   std::sort(surplus.begin(), surplus.end());
+  // The system joins large pages by itself, too, in the background, and would fill those again of which a part goes back.
+  std::uintptr_t page = 0;
+  for (std::byte* const chunk : surplus) {
+    const std::uintptr_t its = detail::large_page_of(chunk);
+    if (its == page || lies_in(small.at, small.bytes, chunk)) continue;
+    page = its;
+    (void)madvise(reinterpret_cast<void*>(page), detail::large_page_bytes, MADV_NOHUGEPAGE);
+  }
   for (std::size_t i = 0; i < surplus.size();) {
     std::size_t end = i + 1;
     while (end < surplus.size() && surplus[end] == surplus[end - 1] + chunk_bytes) ++end;
