@@ -92,6 +92,25 @@ TEST(L10, missed_ticks_are_skipped_and_the_grid_is_kept) {
   EXPECT_EQ(ticks, expected);
 }
 
+// Few leave their places in the table to be used again; many let the table go.
+TEST(L10, an_old_handle_reaches_no_later_timer) {
+  for (const int many : {1, 10, 1'000}) {
+    sim::TestRuntime world;
+    Ticks ticks;
+    const auto ticker = world.spawn<Ticker>("ticker", &ticks);
+    ticker.send(Do{[many](Context& cx) {
+      const Ref<Ticker> me = cx.self(static_cast<Ticker*>(nullptr));
+      std::vector<Timer> old;
+      for (int i = 0; i < many; ++i) old.push_back(cx.send_after(1s, me, Tick{i}));
+      for (Timer& timer : old) EXPECT_TRUE(timer.cancel());
+      for (int i = 0; i < many; ++i) (void)cx.send_after(1s, me, Tick{many + i});
+      for (Timer& timer : old) EXPECT_FALSE(timer.cancel());
+    }});
+    world.advance(2s);
+    ASSERT_EQ(ticks.size(), static_cast<std::size_t>(many));
+    for (const auto& tick : ticks) EXPECT_GE(tick.first, many);
+  }
+}
 TEST(L10, a_cancelled_timer_is_not_handled_even_if_it_was_due_already) {
   Ticks ticks;
   sim::TestRuntime world;

@@ -261,7 +261,8 @@ class Runtime {
   /// A logger that speaks for the root: "/".
   [[nodiscard]] Logger log() const;
   [[nodiscard]] unsigned workers() const noexcept;
-  /// Blocks that the runtime's pool has handed out: a census for tests, exact when the runtime rests.
+  /// Blocks that the runtime's pool has handed out, but for those that actors keep for themselves with their first child, timer
+  /// or coroutine: a census for tests, exact when the runtime rests.
   [[nodiscard]] SlabCensus memory() const;
   [[nodiscard]] std::size_t actors() const noexcept;
 
