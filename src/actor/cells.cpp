@@ -1,9 +1,9 @@
 // The memory of cells: chunks of 2 MiB whose addresses are cells' for as long as the process lives, so that a Ref may be
-// compared at any time. Their pages are given back when a chunk is wholly free.
+// compared at any time. The pages behind the last cell in use of a chunk are given back; that is all of them, where none is.
 //
 // Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two. The
 // chunks after the first are each a large page.
-// A chunk that is given back reads as zeros again. A zeroed cell is a vacant one: idle, empty, of generation 0, which no
+// What is given back reads as zeros again. A zeroed cell is a vacant one: idle, empty, of generation 0, which no
 // Ref names. So whoever comes with an old Ref finds that its actor is gone, and what a late answer leaves in the lane of
 // such a cell is freed in a turn, as in any other vacant place. Those that are made there later have generations above all
 // that ever were in the chunk.
@@ -28,6 +28,8 @@ namespace detail {
 namespace {
 
 constexpr std::size_t made_at_once = 16;
+constexpr std::size_t cells_per_page = page_bytes / sizeof(Cell);
+constexpr std::uint32_t least_tail = 256;  // cells, free at the end of a chunk, that pay for giving their pages back
 // A cell that comes so far is not used again, nor is a chunk: no generation ever returns.
 constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
 
@@ -83,10 +85,10 @@ void Core::make_cells() {
     found = chunks_.rbegin();
   }
   const std::size_t count = std::min<std::size_t>(made_at_once, cells_per_chunk - found->cells);
-  const bool again = found->cells == 0 && found->generation != 1 && found->at != chunks_.front().at;
+  const bool again = std::exchange(found->torn, false);
   if (again) ask_for_large_pages(found->at, chunk_bytes);
   for (std::size_t i = 0; i < count; ++i) make_cell(*found);
-  // All but its head was given back.
+  // It is in parts: its tail was given back.
   if (again) rejoin_large_page(free_cells_.back());
   cells_made_ += count;
   // They are taken from the back: in the order of their addresses.
@@ -156,11 +158,13 @@ void Core::free_cell(Cell& cell) noexcept {
 // ------------------------------------------------------------------------------------------------ given back
 
 /// Does it while no worker and no visitor does anything. False: somebody is there; it was not done.
+/// Looked at twice: between the first look and the closing of the door a visitor may have scheduled something. Now nobody can
+/// any more, and whoever was woken for it says that it is busy, or is about to find it.
 template <class F>
 bool Core::do_alone(F f) noexcept {
   if (!scheduler->hold_still()) return false;
   presence_->hold();
-  const bool alone = presence_->is_empty();
+  const bool alone = presence_->is_empty() && scheduler->looks_idle();
   if (alone) f();
   presence_->go_on();
   scheduler->go_on();
@@ -176,56 +180,68 @@ void Core::take_spares_back() noexcept {
   }
 }
 
-/// Chunks of which all cells are free, and by that nobody's to give out any more.
-std::vector<std::size_t> Core::take_free_chunks() {
+/// What is free at the ends of chunks, and by that nobody's to give out any more.
+std::vector<Core::Tail> Core::take_free_tails() {
   const std::lock_guard lock(cells_mutex_);
-  std::vector<std::size_t> found;
-  if (free_cells_.size() < cells_per_chunk) return found;
-  std::vector<std::uint32_t> free_in(chunks_.size());
-  for (const Cell* cell : free_cells_) ++free_in[chunk_of(cell).index];
+  std::vector<Tail> found;
+  if (free_cells_.size() < least_tail) return found;
+  std::vector<bool> is_free(chunks_.size() * cells_per_chunk);
+  for (const Cell* cell : free_cells_) {
+    const std::size_t index = chunk_of(cell).index;
+    is_free[index * cells_per_chunk + static_cast<std::size_t>(cell - &cell_at(chunks_[index].at, 0))] = true;
+  }
+  std::vector<std::uint32_t> first_free(chunks_.size());
   found.reserve(chunks_.size());
   for (std::size_t i = 0; i < chunks_.size(); ++i) {
-    if (chunks_[i].cells != 0 && free_in[i] == chunks_[i].cells) {
-      found.push_back(i);
-    } else {
-      free_in[i] = 0;
-    }
+    std::uint32_t first = chunks_[i].cells;
+    while (first > 0 && is_free[i * cells_per_chunk + first - 1]) --first;
+    first = (first + cells_per_page - 1) / cells_per_page * cells_per_page;  // whole pages
+    const bool pays = first == 0 || first + least_tail <= chunks_[i].cells;
+    first_free[i] = pays ? first : chunks_[i].cells;
+    if (first_free[i] < chunks_[i].cells) found.push_back({i, first});
   }
-  std::erase_if(free_cells_, [&](const Cell* cell) { return free_in[chunk_of(cell).index] != 0; });
-  for (const std::size_t i : found) chunks_[i].leaves = true;
+  std::erase_if(free_cells_, [&](const Cell* cell) {
+    const std::size_t index = chunk_of(cell).index;
+    return cell >= &cell_at(chunks_[index].at, first_free[index]);
+  });
+  for (const Tail& tail : found) chunks_[tail.chunk].leaves = true;
   return found;
 }
 
 /// Alone. False: something is on its way to one of its cells.
-bool Core::zero(std::size_t index) noexcept {
+bool Core::zero(const Tail& tail) noexcept {
   const std::lock_guard lock(cells_mutex_);
-  Chunk& chunk = chunks_[index];
-  for (std::size_t i = 0; i < chunk.cells; ++i) {
+  Chunk& chunk = chunks_[tail.chunk];
+  for (std::size_t i = tail.first; i < chunk.cells; ++i) {
     const Cell& cell = cell_at(chunk.at, i);
     if (!cell.mailbox.is_idle() || !cell.lane.empty(std::memory_order_acquire) || cell.lane_rest != nullptr)
       return false;
   }
-  for (std::size_t i = 0; i < chunk.cells; ++i) {
+  for (std::size_t i = tail.first; i < chunk.cells; ++i) {
     Cell& cell = cell_at(chunk.at, i);
     chunk.generation = std::max(chunk.generation, cell.generation() + 1);
     delete cell.side.exchange(nullptr, std::memory_order_relaxed);
   }
-  cells_made_ -= std::exchange(chunk.cells, 0);
+  cells_made_ -= std::exchange(chunk.cells, tail.first) - tail.first;
   chunk.leaves = false;
-  // The system joins large pages by itself, too, in the background, and would fill this one again around its head.
-  if (index != 0) (void)madvise(chunk.at, chunk_bytes, MADV_NOHUGEPAGE);
-  // Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
-  if (madvise(chunk.at + cells_begin, chunk_bytes - cells_begin, MADV_DONTNEED) != 0) {
-    std::memset(chunk.at + cells_begin, 0, chunk_bytes - cells_begin);
+  // The system joins large pages by itself, too, in the background, and would fill this one again around what stays.
+  if (tail.chunk != 0) {
+    (void)madvise(chunk.at, chunk_bytes, MADV_NOHUGEPAGE);
+    chunk.torn = true;
   }
+  auto* const begin = reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first));
+  const auto bytes = static_cast<std::size_t>(chunk.at + chunk_bytes - begin);
+  // Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
+  if (madvise(begin, bytes, MADV_DONTNEED) != 0) std::memset(begin, 0, bytes);
   return true;
 }
 
-void Core::keep_chunk(std::size_t index) noexcept {
+void Core::keep(const Tail& tail) noexcept {
   const std::lock_guard lock(cells_mutex_);
-  Chunk& chunk = chunks_[index];
+  Chunk& chunk = chunks_[tail.chunk];
   chunk.leaves = false;
-  for (std::size_t i = 0; i < chunk.cells; ++i) free_cells_.push_back(&cell_at(chunk.at, i));
+  // They are taken from the back: in the order of their addresses.
+  for (std::size_t i = chunk.cells; i-- > tail.first;) free_cells_.push_back(&cell_at(chunk.at, i));
 }
 
 /// The list of the free cells itself is large after a burst.
@@ -238,23 +254,25 @@ void Core::shrink_list() {
   free_cells_.swap(smaller);
 }
 
-void Core::rest() noexcept {
+bool Core::rest() noexcept {
   const std::lock_guard one_at_a_time(rest_mutex_);
   const bool together = do_alone([this] {
     // What each worker has put by for itself would hold whole chunks.
     take_spares_back();
     memory.flush_caches();
   });
-  if (!together) return;
+  if (!together) return false;
   bool gave_back = false;
+  bool gave_all = true;
   if_memory([&] {
     bool alone = true;
     // Chunk by chunk, so that whoever comes meanwhile waits for one of them at most.
-    for (const std::size_t index : take_free_chunks()) {
+    for (const Tail& tail : take_free_tails()) {
       bool gone = false;
-      alone = alone && do_alone([&] { gone = zero(index); });
-      if (!gone) keep_chunk(index);
+      alone = alone && do_alone([&] { gone = zero(tail); });
+      if (!gone) keep(tail);
       gave_back = gave_back || gone;
+      gave_all = gave_all && gone;
     }
     shrink_list();
   });
@@ -262,6 +280,7 @@ void Core::rest() noexcept {
   // What a burst of actors had on the heap (lists of who is to run, what they keep aside) lies free between what is live.
   if (gave_back) malloc_trim(0);
 #endif
+  return gave_all;
 }
 
 }  // namespace detail

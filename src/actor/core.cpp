@@ -29,7 +29,7 @@ namespace {
   out.on_stuck = [](void* told, Worker& worker) noexcept {
     empty_outbox_of_stuck(*static_cast<Core*>(told), *static_cast<WorkerContext*>(worker.turn().context), worker);
   };
-  out.on_rest = [](void* rested) noexcept { static_cast<Core*>(rested)->rest(); };
+  out.on_rest = [](void* rested) noexcept { return static_cast<Core*>(rested)->rest(); };
   out.threads = options.manual ? 0 : (options.workers != 0 ? options.workers : default_workers());
   return out;
 }

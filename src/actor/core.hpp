@@ -184,8 +184,9 @@ class Core final : public CoreFace {
   [[nodiscard]] Cell& new_cell();
   void free_cell(Cell& cell) noexcept;
   /// When everybody has been idle for a while: brings together what workers have put by, and gives the pages of free
-  /// chunks of cells back. Any thread; whoever wakes up meanwhile waits.
-  void rest() noexcept;
+  /// cells back, as far as they lie at the ends of their chunks. The watch's thread, and tests'; whoever wakes up meanwhile waits. False:
+  /// somebody was there, and some of it was not done.
+  [[nodiscard]] bool rest() noexcept;
   /// Cells that were made and not given back.
   [[nodiscard]] std::size_t cells_kept() {
     const std::lock_guard lock(cells_mutex_);
@@ -280,7 +281,13 @@ class Core final : public CoreFace {
     std::byte* at = nullptr;
     std::uint32_t cells = 0;       // made so far; what lies behind is zero
     std::uint32_t generation = 1;  // of the next that are made: above those of all that ever were here
-    bool leaves = false;           // none of its cells is in free_cells_: it is being given back
+    bool leaves = false;           // its tail is not in free_cells_: it is being given back
+    bool torn = false;             // of its large page a part was given back
+  };
+  /// The cells of a chunk from `first` on, all of them free.
+  struct Tail {
+    std::size_t chunk;
+    std::uint32_t first;
   };
   void add_chunk();
   void count_cell(WorkerContext* context, std::int64_t change) noexcept;
@@ -289,9 +296,9 @@ class Core final : public CoreFace {
   template <class F>
   bool do_alone(F f) noexcept;
   void take_spares_back() noexcept;
-  [[nodiscard]] std::vector<std::size_t> take_free_chunks();
-  [[nodiscard]] bool zero(std::size_t index) noexcept;
-  void keep_chunk(std::size_t index) noexcept;
+  [[nodiscard]] std::vector<Tail> take_free_tails();
+  [[nodiscard]] bool zero(const Tail& tail) noexcept;
+  void keep(const Tail& tail) noexcept;
   void shrink_list();
   [[nodiscard]] static Cell& cell_at(std::byte* chunk, std::size_t number) noexcept {
     return *reinterpret_cast<Cell*>(chunk + cells_begin + number * sizeof(Cell));

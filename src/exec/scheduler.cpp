@@ -25,7 +25,10 @@ Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOp
       scheduling_(options.threads == 0 && environment.has<Scheduling>() ? &environment.door<Scheduling>() : nullptr),
       regular_(std::max(1U, options.threads)),
       workers_(regular_ + (options.threads == 0 ? 0 : options.spare_threads)),
-      contexts_(workers_.size(), nullptr) {
+      contexts_(workers_.size(), nullptr),
+      limit_(most_workers()),
+      tune_at_(regular_ > 1 ? Instant{} : Instant::never()),
+      tuning_(regular_, options.tuning) {
   for (unsigned id = 0; id < regular_; ++id) workers_[id] = std::make_unique<Worker>(*this, id);
   known_.store(regular_, std::memory_order_release);
 }
@@ -73,6 +76,7 @@ void Scheduler::tell_to_stop() noexcept {
   // seq_cst: pairs with the look after parking_.prepare() in park().
   stopping_.store(true, std::memory_order_seq_cst);
   parking_.notify_all();
+  limit_.wake_all();
   watch_sleep_.stop();
 }
 
@@ -177,6 +181,10 @@ void Scheduler::work(Worker& worker) noexcept {
   worker.fresh_now();
   // relaxed: nothing is read through it, and who parks looks again with seq_cst.
   while (!stopping_.load(std::memory_order_relaxed) && !worker.retire_.load(std::memory_order_relaxed)) {
+    if (limit_.excludes(worker.id_)) [[unlikely]] {
+      stand_aside(worker);
+      continue;
+    }
     Runnable* found = worker.next();
     if (found == nullptr) {
       worker.read_clock();  // fires what is due
@@ -197,15 +205,19 @@ void Scheduler::work(Worker& worker) noexcept {
   StdAtomics::wake_all(inside_);
 }
 
-/// A spare worker that is needed no more: what it holds goes to where every worker looks. Its timers stay in its shard,
-/// which everybody looks at anyway.
-void Scheduler::leave_to_others(Worker& worker) noexcept {
+/// What it holds goes to where every worker looks. Its timers stay in its shard, which everybody looks at anyway.
+void Scheduler::give_all_away(Worker& worker) noexcept {
   worker.gate_.enter();
   Runnable* const own = worker.slot_.exchange(nullptr);
   worker.gate_.leave();
   if (own != nullptr) inject_.push(own);
   while (worker.fresh_.size() != 0) worker.share_new(worker.fresh_.capacity());
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
+}
+
+/// A spare worker that is needed no more.
+void Scheduler::leave_to_others(Worker& worker) noexcept {
+  give_all_away(worker);
   worker.busy_.store(false, std::memory_order_seq_cst);
   parking_.notify_one();
 }

@@ -1,4 +1,4 @@
-// Who sleeps, who keeps the time, and the timers themselves: arm, cancel, expire.
+// Who sleeps, who stands aside, who keeps the time, and the timers themselves: arm, cancel, expire.
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
@@ -8,11 +8,12 @@ inline namespace v0 {
 namespace detail {
 
 void Scheduler::park(Worker& worker) noexcept {
+  if (!limit_.excludes(worker.id_)) limit_.lift();  // there is too little to do for it
   const bool slept = detail::park(
       parking_, keeper_,
       [&] {
         return stopping_.load(std::memory_order_seq_cst) || worker.retire_.load(std::memory_order_seq_cst) ||
-               has_visible_work();
+               limit_.in_force(std::memory_order_seq_cst) || has_visible_work();
       },
       [&] { return earliest(true); }, [&] { return worker.fresh_now(); },
       [&] {
@@ -27,6 +28,46 @@ void Scheduler::park(Worker& worker) noexcept {
   watch_sleep_.wake();
   worker.until_clock_ = 1;
   worker.fresh_now();
+}
+
+/// Fewer workers do the work of all: this one is not among them.
+void Scheduler::stand_aside(Worker& worker) noexcept {
+  give_all_away(worker);
+  worker.marked_ = false;
+  Standstill<>::end(worker.busy_);
+  limit_.stand_aside(worker.id_, [&] {
+    return stopping_.load(std::memory_order_seq_cst) || worker.retire_.load(std::memory_order_seq_cst);
+  });
+  standstill_.begin(worker.busy_);
+  watch_sleep_.wake();
+  worker.until_clock_ = 1;
+  worker.fresh_now();
+}
+
+/// Whether the present work is worth more workers, or fewer. The first worker, when it is time.
+void Scheduler::tune(Instant now) noexcept {
+  const unsigned in_force = taking_part();
+  std::uint32_t messages = 0;
+  bool all_busy = true;
+  for (const auto& worker : known()) {
+    // relaxed, all: counts.
+    messages += worker->progress_.load(std::memory_order_relaxed) - worker->turns_.load(std::memory_order_relaxed);
+    if (worker->id_ >= in_force) continue;
+    all_busy = all_busy && worker->busy_.load(std::memory_order_relaxed) && !worker->is_stuck();
+  }
+  const auto step = tuning_.look(now, messages, all_busy, in_force);
+  if (step.limit < in_force) {
+    limit_.impose(step.limit, parking_);
+  } else if (step.limit > in_force) {
+    limit_.raise(step.limit < regular_ ? step.limit : most_workers());
+  }
+  tune_at_ = step.next;
+}
+
+/// A limit is in force. (What waits of its own a worker sees to itself: share_if_late.)
+void Scheduler::lift_if_much_waits(Duration since_last_clock) noexcept {
+  if (since_last_clock >= options_.limit_until || inject_.size_hint() > 4 * RunQueue<Runnable>::capacity())
+    limit_.lift();
 }
 
 void Scheduler::arm(TimerEntry& timer, Instant due) noexcept {

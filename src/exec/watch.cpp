@@ -1,7 +1,8 @@
 // The watch: a thread that looks every few milliseconds whether a worker is stuck in one message, and sleeps without end
 // while the scheduler is idle (F2). What it finds, in the order in which it acts (F3):
 //
-//   stuck (two looks)     its queue, its next-in-line and its timers are shared; somebody parked is woken for them
+//   stuck (two looks)     its queue, its next-in-line and its new work go to where every worker looks, also those that are
+//                         never idle; somebody parked is woken for them, and those who stand aside come back
 //   all are stuck         and something waits: a spare worker is begun, up to a bound; ended when a second has passed
 //                         in which fewer were stuck than there are spare ones
 //   stuck for 50 ms       it hogs: told once, with the stack where signals are allowed; and once more when it is over
@@ -9,7 +10,10 @@
 // Besides, it gives memory back that a burst left: each second what was not needed in it, and all when everybody has been
 // idle for so long.
 #include <algorithm>
+#include <array>
+#include <span>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <pthread.h>
@@ -25,6 +29,7 @@ constexpr Duration watch_period = std::chrono::milliseconds(10);
 constexpr unsigned watch_patience = 100;  // idle looks before the watch sleeps without end
 constexpr unsigned trim_every = 100;      // looks
 constexpr unsigned spare_patience = 100;  // looks for which a spare worker is kept that is not needed
+constexpr unsigned rest_tries = 16;  // looks at which giving back is tried again before it is left for the next time
 
 }  // namespace
 
@@ -32,10 +37,13 @@ constexpr unsigned spare_patience = 100;  // looks for which a spare worker is k
 struct Scheduler::Watching {
   std::vector<HogEpisode> episodes;
   std::vector<HogEpisode::News> news;
+  std::vector<std::uint32_t> progress;
   Instant last{};
   unsigned idle_looks = 0;
   unsigned calm_looks = 0;
   unsigned looks_to_trim = trim_every;
+  unsigned rests_tried = 0;
+  RunQueue<Runnable> taken;  // from a stuck worker, on its way
 };
 
 bool Scheduler::looks_idle() const noexcept {
@@ -49,19 +57,24 @@ bool Scheduler::looks_idle() const noexcept {
 
 void Scheduler::watch() {
   Watching watching;
-  // All there may ever be: nothing is allocated when memory may be what is short.
+  // All there may ever be. (What is shared below takes memory, as it does when a worker shares.)
   watching.episodes.resize(most_workers());
   watching.news.resize(most_workers());
+  watching.progress.resize(most_workers());
   watching.last = now();
   bool spares = false;  // some are running
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const bool idle = looks_idle();
     watching.idle_looks = idle ? watching.idle_looks + 1 : 0;
+    if (!idle) watching.rests_tried = 0;
     if (watching.idle_looks >= watch_patience && !spares) {
-      if (options_.on_rest != nullptr) options_.on_rest(options_.on_hog_context);
+      const bool gave_all = options_.on_rest == nullptr || options_.on_rest(options_.on_hog_context);
       pool_.trim(SlabPool::Trim::all);
-      watch_sleep_.sleep_while([this] { return looks_idle() && !stopping_.load(std::memory_order_seq_cst); });
-      watching.idle_looks = 0;
+      if (gave_all || ++watching.rests_tried == rest_tries) {
+        watching.rests_tried = 0;
+        watch_sleep_.sleep_while([this] { return looks_idle() && !stopping_.load(std::memory_order_seq_cst); });
+        watching.idle_looks = 0;
+      }
     }
     watch_sleep_.nap(watch_period);
     if (--watching.looks_to_trim == 0) {
@@ -78,14 +91,19 @@ void Scheduler::watch() {
       Worker& worker = *all[i];
       // relaxed, all: two looks are compared, nothing is read through them.
       const bool busy = worker.busy_.load(std::memory_order_relaxed);
+      const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
+      const std::uint32_t further = progress - std::exchange(watching.progress[i], progress);
+      // Those who stand aside are there for short messages; it may be long before this one reads the clock.
+      if (busy && further * options_.limit_until < since_last && !limit_.excludes(worker.id_)) limit_.lift();
       HogEpisode& episode = watching.episodes[i];
-      watching.news[i] =
-          episode.look(busy, worker.progress_.load(std::memory_order_relaxed), since_last, options_.hog);
+      watching.news[i] = episode.look(busy, progress, since_last, options_.hog);
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
+      limit_.lift();
       if (options_.on_stuck != nullptr) options_.on_stuck(options_.on_hog_context, worker);
-      help = help || !worker.queue_.empty() || !worker.slot_.empty() || worker.fresh_.size() != 0;
+      share_of_stuck(worker, watching.taken);
+      help = help || !worker.slot_.empty() || worker.fresh_.size() != 0;  // it could not be visited
     }
     help = help || !inject_.empty() || !spill_.empty() || earliest(false) + watch_period < present;
     if (help && parking_.notify_one()) help = false;
@@ -99,6 +117,26 @@ void Scheduler::watch() {
   for (const auto& worker : known()) {
     if (worker->hogs() && !worker->is_busy()) tell_hog(*worker, HogEpisode::News::ended);
   }
+}
+
+/// What it holds goes to where every worker looks. Whoever is idle would find it where it is; the busy would not.
+void Scheduler::share_of_stuck(Worker& worker, RunQueue<Runnable>& taken) noexcept {
+  // It may be the one that schedules all the time: so often does half of its queue go.
+  for (int i = 0; i < 16; ++i) {
+    Runnable* work = taken.steal_from(worker.queue_);
+    if (work == nullptr) break;
+    std::array<Runnable*, RunQueue<Runnable>::capacity()> all{};
+    std::size_t count = 0;
+    for (; work != nullptr; work = taken.pop()) all[count++] = work;
+    inject_.push_batch(std::span<Runnable* const>(all.data(), count));
+  }
+  if ((worker.slot_.empty() && worker.fresh_.size() == 0) || !worker.gate_.visit()) return;
+  std::array<Runnable*, 256> fresh{};
+  const std::uint32_t count = worker.fresh_.take_oldest(fresh);
+  Runnable* const next = worker.slot_.exchange(nullptr);
+  worker.gate_.depart();
+  if (next != nullptr) inject_.push(next);
+  spill_.push_batch(std::span<Runnable* const>(fresh.data(), count));
 }
 
 /// `more`: work waits, and nobody is parked who could take it. True: spare workers are running.
@@ -135,6 +173,7 @@ bool Scheduler::tend_spares(Watching& watching, unsigned stuck, bool more) noexc
     }
     // A permit does not say whose it is, so all are woken: once a second at most, and only then.
     (void)parking_.notify_all();
+    limit_.wake_all();
   }
   return running != 0;
 }

@@ -12,8 +12,11 @@ namespace {
 
 constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
 constexpr unsigned longest_run = 16;     // turns in a row of others while new work waits
-constexpr unsigned longest_stride = 16;  // messages between two readings of the clock, while they are short
+// Messages between two readings of the clock, while they are short; while they are so short that to read it would show.
+constexpr unsigned longest_stride = 16;
+constexpr unsigned longest_quick_stride = 32;
 constexpr Duration slow_stride = std::chrono::microseconds(50);
+constexpr Duration quick_stride = std::chrono::microseconds(2);
 // New work is taken newest first; the oldest of it waits so long at most before some of it goes to the others' queue.
 constexpr Duration oldest_waits = std::chrono::milliseconds(5);
 constexpr std::size_t oldest_at_once = 8;
@@ -80,7 +83,8 @@ void Worker::push_new(Runnable* work) noexcept {
     if (!pushed) return scheduler_.spill_.push(work);
   }
   // Who makes many in one message does not come to read the clock meanwhile.
-  if ((++made_ & 15U) == 0 && scheduler_.parking_.has_waiters()) share_new_if_late(scheduler_.now());
+  if ((++made_ & 15U) == 0 && (scheduler_.parking_.has_waiters() || scheduler_.limit_.in_force()))
+    share_new_if_late(scheduler_.now());
   if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
     scheduler_.parking_.notify_one();  // as in push()
 }
@@ -111,6 +115,8 @@ void Worker::share_new_if_late(Instant now) noexcept {
     const std::uint32_t count = fresh_.take_oldest(late);
     gate_.leave();
     for (std::uint32_t i = 0; i < count; ++i) push_back(late[i]);
+  } else if (scheduler_.limit_.in_force()) {
+    if (waited >= scheduler_.options_.limit_until) scheduler_.limit_.lift();
   } else if (waited >= scheduler_.options_.share_after && !fresh_told_ && scheduler_.parking_.has_waiters()) {
     // Whoever comes takes the older half.
     fresh_told_ = true;
@@ -126,6 +132,7 @@ void Worker::serve_spill_if_late(Instant now) noexcept {
     spill_seen_ = true;
     spill_since_ = now;
   } else if (now - spill_since_ >= oldest_waits) {
+    scheduler_.limit_.lift();
     std::array<Runnable*, spilled_at_once> late{};
     const std::size_t count = scheduler_.spill_.pop_batch(late);
     for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
@@ -220,10 +227,11 @@ void Worker::run(Runnable* work) noexcept {
   turn_began_ = now_;
   // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
   progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   scheduler_.run_(*work, *this);
   turn_.cell = nullptr;
   note_cell(nullptr);
-  if (--until_clock_ == 0) read_clock();
+  if (messages_ == 0 && --until_clock_ == 0) read_clock();  // else after_message() has seen to it
 }
 
 /// The clock is read; whether the turn has had its time.
@@ -239,7 +247,9 @@ void Worker::read_clock() noexcept {
   const Instant before = now_;
   now_ = scheduler_.now();
   // Short messages: read it seldom. A long one: read it after each.
-  stride_ = now_ - before > slow_stride ? 1 : std::min(stride_ * 2, longest_stride);
+  const Duration took = now_ - before;
+  stride_ =
+      took > slow_stride ? 1 : std::min(stride_ * 2, took < quick_stride ? longest_quick_stride : longest_stride);
   until_clock_ = stride_;
   if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
   if (scheduler_.is_manual()) {
@@ -247,13 +257,17 @@ void Worker::read_clock() noexcept {
     return;
   }
   scheduler_.expire_due(now_);
+  if (id_ == 0 && now_ >= scheduler_.tune_at_) scheduler_.tune(now_);
+  if (scheduler_.limit_.in_force()) [[unlikely]]
+    scheduler_.lift_if_much_waits(took);
   share_if_late();
   share_new_if_late(now_);
 }
 
 void Worker::share_if_late() noexcept {
   const std::uint32_t waiting = queue_.size_hint();
-  if (waiting == 0 || !scheduler_.parking_.has_waiters()) {
+  const bool limited = scheduler_.limit_.in_force();
+  if (waiting == 0 || !(limited || scheduler_.parking_.has_waiters())) {
     marked_ = false;
     return;
   }
@@ -263,6 +277,8 @@ void Worker::share_if_late() noexcept {
     marked_ = true;
     marked_at_ = pushed_;
     marked_when_ = now_;
+  } else if (limited) {
+    if (now_ - marked_when_ >= scheduler_.options_.limit_until) scheduler_.limit_.lift();
   } else if (now_ - marked_when_ >= scheduler_.options_.share_after) {
     marked_ = false;
     scheduler_.parking_.notify_one();

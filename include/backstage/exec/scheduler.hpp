@@ -13,6 +13,8 @@
 //       a second without work. Nothing polls.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
 //       costs the waker 15 us on a small virtual machine, and shared work is slower than local work.
+//   (5) Workers that take part in what fewer of them would do sooner stand aside (worker_tuning.hpp), until a worker's own work has
+//       waited for 1 ms, much waits that came from elsewhere, messages take so long, or somebody has nothing to do.
 //
 // Manual mode (threads = 0): no thread at all; whoever owns the scheduler calls run_ready() and expire_timers(). Whoever
 // opened the door Scheduling then says what is run next.
@@ -20,6 +22,7 @@
 // Stability: internal.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -39,6 +42,8 @@
 #include "backstage/exec/detail/standstill.hpp"
 #include "backstage/exec/detail/timekeeping.hpp"
 #include "backstage/exec/detail/turn.hpp"
+#include "backstage/exec/detail/worker_limit.hpp"
+#include "backstage/exec/detail/worker_tuning.hpp"
 #include "backstage/exec/environment.hpp"
 #include "backstage/exec/scheduling.hpp"
 #include "backstage/exec/slab.hpp"
@@ -78,7 +83,10 @@ struct SchedulerOptions {
   unsigned turn_messages = 64;
   Duration turn_time = std::chrono::microseconds(100);
   Duration share_after = std::chrono::microseconds(50);
-  unsigned spare_threads = 16;  ///< at most so many workers more, while all others are stuck
+  TuningRules tuning{};
+  Duration limit_until =
+      std::chrono::milliseconds(1);  ///< so long may work wait before those who stand aside come back
+  unsigned spare_threads = 16;       ///< at most so many workers more, while all others are stuck
   HogRules hog{};
   const StackSignal* stacks = nullptr;  ///< null: no signals
   /// Called on the watch's thread. Must be quick.
@@ -87,7 +95,8 @@ struct SchedulerOptions {
   /// Called on the watch's thread, at each look at a worker that is stuck in a message. May visit its gate.
   void (*on_stuck)(void* context, Worker& worker) noexcept = nullptr;
   /// Called on the watch's thread when everybody has been idle for a second: time to give memory back. May hold_still().
-  void (*on_rest)(void* context) noexcept = nullptr;
+  /// False: not all of it was done, and it is worth trying once more soon.
+  bool (*on_rest)(void* context) noexcept = nullptr;
 };
 
 /// What one thread needs to run actors. In manual mode there is one without a thread.
@@ -196,6 +205,7 @@ class alignas(kApart) Worker {
   Random random_;
   TimerShard timers_;
   alignas(kApart) std::atomic<std::uint32_t> progress_{0};  // messages and turns, for the watch
+  std::atomic<std::uint32_t> turns_{0};
   std::atomic<bool> busy_{false};
   std::atomic<bool> stuck_{false};
   std::atomic<bool> inside_{false};  // its thread is in work()
@@ -239,6 +249,8 @@ class Scheduler {
   [[nodiscard]] bool is_manual() const noexcept { return options_.threads == 0; }
   /// As asked for.
   [[nodiscard]] unsigned workers() const noexcept { return regular_; }
+  /// Of those: the others stand aside (5). A moment ago.
+  [[nodiscard]] unsigned taking_part() const noexcept { return std::min(limit_.now(), regular_); }
   /// Those and the spare ones that have ever been begun: worker(id) is there for each id below. Grows only.
   [[nodiscard]] unsigned known_workers() const noexcept { return known_.load(std::memory_order_acquire); }
   /// Those and as many spare ones as there may be.
@@ -286,6 +298,10 @@ class Scheduler {
   Runnable* steal(Worker& thief) noexcept;
   Runnable* visit(Worker& other, Worker& thief) noexcept;
   void park(Worker& worker) noexcept;
+  void stand_aside(Worker& worker) noexcept;
+  void give_all_away(Worker& worker) noexcept;
+  void tune(Instant now) noexcept;
+  void lift_if_much_waits(Duration since_last_clock) noexcept;
   bool has_visible_work() const noexcept;
   void expire_due(Instant now) noexcept;
   Instant earliest(bool exact) noexcept;
@@ -293,6 +309,7 @@ class Scheduler {
   void watch();
   bool tend_spares(Watching& watching, unsigned stuck, bool more) noexcept;
   void start_spare() noexcept;
+  void share_of_stuck(Worker& worker, RunQueue<Runnable>& taken) noexcept;
   void tell_hog(Worker& worker, HogEpisode::News news) noexcept;
   /// All workers that were ever begun. acquire: pairs with the release that published the last of them.
   [[nodiscard]] std::span<const std::unique_ptr<Worker>> known() const noexcept {
@@ -314,6 +331,10 @@ class Scheduler {
   EventCount<> parking_;
   alignas(kApart) TimeKeeper<> keeper_;  // of those that are parked
   std::atomic<bool> stopping_{false};
+  WorkerLimit<> limit_;  // how many workers take part
+  // The first worker's: it is never left out, and reads its clock between two messages, so it is in none that is long.
+  Instant tune_at_;
+  WorkerTuning tuning_;
   std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
   WatchSleep<> watch_sleep_;

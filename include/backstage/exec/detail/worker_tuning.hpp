@@ -1,0 +1,128 @@
+// How many workers is the present work worth: the decision, as plain data without threads or clocks.
+//
+// Actors that send each other short messages are often done sooner by one worker than by two, since a message to another
+// core costs more than to handle it; and others not. Which, nobody can tell beforehand: it is tried out. While all
+// workers are busy with short messages, half of them are left out for a moment; that stays so if more messages are
+// handled then. Now and then more are tried again. Hill climbing, as in J. L. Hellerstein, V. Morrison, E. Eilebrecht:
+// "Applying control theory in the real world" (2009), but for steps that double and halve.
+//
+// What a try costs when it does not pay is bounded: it lasts for `settling` and `window`, and the pause before the next one doubles each
+// time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, makes it longer, too.
+// Threads: one at a time. Stability: internal.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "backstage/base/time.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+struct TuningRules {
+  Duration window = std::chrono::milliseconds(1);       ///< of a measurement
+  Duration settling = std::chrono::microseconds(200);   ///< before it, when the number has changed
+  Duration first_pause = std::chrono::milliseconds(2);  ///< after a try that paid; one that did not doubles it first
+  Duration pause_at_end = std::chrono::milliseconds(40);  ///< the same, where one that paid led to one worker or all
+  Duration longest_pause = std::chrono::seconds(2);
+  Duration longest_message = std::chrono::microseconds(1);  ///< on the average: longer ones are worth all workers
+  double margin = 1.1;                                      ///< so many times the messages, or it did not pay
+};
+
+class WorkerTuning {
+ public:
+  /// `limit`: so many workers take part; `next`: when to look again.
+  struct Step {
+    unsigned limit;
+    Instant next;
+  };
+
+  WorkerTuning(unsigned workers, TuningRules rules) : rules_(rules), workers_(workers), limit_(workers) {}
+
+  /// `messages`: handled by all together so far, modulo 2^32. `all_busy`: each that takes part is, and none is stuck. `in_force`: how many
+  /// really take part, for the limit may have been lifted meanwhile.
+  [[nodiscard]] Step look(Instant now, std::uint32_t messages, bool all_busy, unsigned in_force) noexcept {
+    if (in_force != limit_) {
+      limit_ = in_force;
+      const bool while_trying = stage_ != Stage::resting;
+      lengthen_pause();
+      return while_trying ? rest(now) : begin(now, messages, all_busy, Stage::measuring);
+    }
+    switch (stage_) {
+      case Stage::resting:
+        if (std::exchange(paid_, false)) pause_ = has_further() ? rules_.first_pause : rules_.pause_at_end;
+        break;
+      case Stage::measuring: {
+        const double rate = rate_until(now, messages);
+        const bool is_short = rate * static_cast<double>(rules_.longest_message.count()) >= limit_;
+        if (!is_short && limit_ != workers_) {
+          limit_ = workers_;
+          lengthen_pause();
+          return rest(now);
+        }
+        if (!is_short || !all_busy || !was_busy_) break;
+        before_ = rate;
+        tried_from_ = limit_;
+        if (!has_further()) down_ = !down_;
+        limit_ = down_ ? limit_ / 2 : std::min(2 * limit_, workers_);
+        stage_ = Stage::settling;
+        return {limit_, now + rules_.settling};
+      }
+      case Stage::settling: return begin(now, messages, all_busy, Stage::trying);
+      case Stage::trying:
+        paid_ = rate_until(now, messages) >= rules_.margin * before_;
+        if (!paid_) {
+          limit_ = tried_from_;
+          down_ = !down_;
+          lengthen_pause();
+        }
+        return rest(now);
+    }
+    return begin(now, messages, all_busy, Stage::measuring);
+  }
+
+ private:
+  enum class Stage : std::uint8_t { resting, measuring, settling, trying };
+
+  Step begin(Instant now, std::uint32_t messages, bool all_busy, Stage stage) noexcept {
+    began_ = now;
+    messages_ = messages;
+    was_busy_ = all_busy;
+    stage_ = stage;
+    return {limit_, now + rules_.window};
+  }
+  Step rest(Instant now) noexcept {
+    stage_ = Stage::resting;
+    return {limit_, now + pause_};
+  }
+  void lengthen_pause() noexcept {
+    paid_ = false;  // no longer
+    pause_ = std::min(2 * pause_, rules_.longest_pause);
+  }
+  [[nodiscard]] bool has_further() const noexcept { return down_ ? limit_ > 1 : limit_ < workers_; }
+  /// Messages a nanosecond.
+  [[nodiscard]] double rate_until(Instant now, std::uint32_t messages) const noexcept {
+    const Duration took = std::max(now - began_, Duration(1));
+    return static_cast<double>(messages - messages_) / static_cast<double>(took.count());
+  }
+
+  TuningRules rules_;
+  unsigned workers_;
+  unsigned limit_;
+  unsigned tried_from_ = 0;
+  bool down_ = true;
+  bool was_busy_ = false;
+  bool paid_ = false;  // the last try did, and its limit has not been in force for a whole pause yet
+  Stage stage_ = Stage::resting;
+  std::uint32_t messages_ = 0;
+  Instant began_{};
+  double before_ = 0;
+  Duration pause_ = rules_.first_pause;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage

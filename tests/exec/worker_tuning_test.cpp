@@ -1,0 +1,139 @@
+// How many workers take part, the decision alone: what is tried when, what is kept, and what a try costs at most.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include <gtest/gtest.h>
+
+#include "backstage/exec/detail/worker_tuning.hpp"
+
+namespace backstage {
+namespace {
+
+using namespace std::chrono_literals;
+using detail::TuningRules;
+using detail::WorkerTuning;
+
+/// Work whose rate depends on the number of workers, looked at exactly when the tuning wants to.
+class Machine {
+ public:
+  explicit Machine(unsigned workers) : workers_(workers), limit_(workers), tuning_(workers, rules) {}
+
+  /// Messages a millisecond and worker.
+  template <class Rate>
+  void run_for(Duration time, Rate rate) {
+    const Instant end = now_ + time;
+    while (now_ < end) {
+      if (now_ >= next_) {
+        const auto step = tuning_.look(now_, messages_, busy_, limit_);
+        if (step.limit != limit_) ++changes_;
+        limit_ = step.limit;
+        next_ = step.next;
+        ASSERT_GE(limit_, 1U);
+        ASSERT_LE(limit_, workers_);
+        ASSERT_GT(next_, now_);
+      }
+      const Duration took = std::min(next_, end) - now_;
+      messages_ += static_cast<std::uint32_t>(rate(limit_) * limit_ * took.count() / 1'000'000);
+      at_[limit_ == workers_ ? 0 : 1] += took;
+      now_ = now_ + took;
+    }
+  }
+  [[nodiscard]] unsigned limit() const { return limit_; }
+  void lift() { limit_ = workers_; }
+  void set_busy(bool busy) { busy_ = busy; }
+  [[nodiscard]] int changes() const { return changes_; }
+  [[nodiscard]] Duration with_all() const { return at_[0]; }
+  [[nodiscard]] Duration with_fewer() const { return at_[1]; }
+
+  static constexpr TuningRules rules{};
+
+ private:
+  unsigned workers_;
+  unsigned limit_;
+  WorkerTuning tuning_;
+  Instant now_{1'000'000'000};
+  Instant next_{0};
+  std::uint32_t messages_ = UINT32_MAX - 100'000;  // it wraps
+  bool busy_ = true;
+  int changes_ = 0;
+  Duration at_[2]{};
+};
+
+constexpr auto one_is_twice_as_fast = [](unsigned workers) { return workers == 1 ? 24'000 : 6'000; };
+constexpr auto each_is_worth_itself = [](unsigned) { return 6'000; };
+
+TEST(WorkerTuning, work_that_one_does_faster_is_given_to_one_within_3_ms) {
+  Machine machine(2);
+  machine.run_for(3ms, one_is_twice_as_fast);
+  EXPECT_EQ(machine.limit(), 1U);
+}
+TEST(WorkerTuning, and_stays_there_but_for_tries_that_cost_less_than_a_fiftieth) {
+  Machine machine(2);
+  machine.run_for(10s, one_is_twice_as_fast);
+  EXPECT_EQ(machine.limit(), 1U);
+  EXPECT_LT(machine.with_all(), 200ms);
+}
+TEST(WorkerTuning, work_that_is_worth_all_workers_gets_them_but_for_tries_that_cost_less_than_a_fiftieth) {
+  Machine machine(2);
+  machine.run_for(10s, each_is_worth_itself);
+  EXPECT_EQ(machine.limit(), 2U);
+  EXPECT_LT(machine.with_fewer(), 200ms);
+  EXPECT_GT(machine.changes(), 4) << "it was tried";
+}
+TEST(WorkerTuning, when_the_work_changes_the_other_number_is_found_within_the_longest_pause) {
+  Machine machine(2);
+  machine.run_for(60s, one_is_twice_as_fast);
+  machine.run_for(Machine::rules.longest_pause + 10ms, each_is_worth_itself);
+  EXPECT_EQ(machine.limit(), 2U);
+  machine.run_for(60s, each_is_worth_itself);
+  machine.run_for(Machine::rules.longest_pause + 10ms, one_is_twice_as_fast);
+  EXPECT_EQ(machine.limit(), 1U);
+}
+TEST(WorkerTuning, of_sixteen_it_climbs_down_to_the_best_number) {
+  Machine machine(16);
+  // 4 do 40,000 together; more get into each other's way, fewer leave it undone.
+  const auto four_are_best = [](unsigned workers) {
+    return workers <= 4 ? 10'000 : 40'000 / static_cast<int>(workers) - 200 * static_cast<int>(workers);
+  };
+  machine.run_for(500ms, [&](unsigned workers) { return std::max(four_are_best(workers), 1'000); });
+  EXPECT_EQ(machine.limit(), 4U);
+}
+TEST(WorkerTuning, a_gain_of_less_than_the_margin_is_none) {
+  Machine machine(2);
+  machine.run_for(1s, [](unsigned workers) { return workers == 1 ? 13'000 : 6'000; });  // 13 to 12
+  EXPECT_EQ(machine.limit(), 2U);
+}
+TEST(WorkerTuning, messages_that_are_long_on_the_average_are_never_tried_with_fewer) {
+  Machine machine(2);
+  machine.run_for(1s, [](unsigned workers) { return workers == 1 ? 1'900 : 900; });  // 1.1 us each
+  EXPECT_EQ(machine.changes(), 0);
+}
+TEST(WorkerTuning, nor_is_what_leaves_one_of_them_idle) {
+  Machine machine(2);
+  machine.set_busy(false);
+  machine.run_for(1s, one_is_twice_as_fast);
+  EXPECT_EQ(machine.changes(), 0);
+}
+TEST(WorkerTuning, when_messages_get_long_all_take_part_again) {
+  Machine machine(4);
+  machine.run_for(50ms, [](unsigned workers) { return workers <= 2 ? 24'000 : 6'000; });
+  ASSERT_EQ(machine.limit(), 2U);
+  machine.run_for(Machine::rules.longest_pause + 10ms, [](unsigned) { return 500; });
+  EXPECT_EQ(machine.limit(), 4U);
+}
+TEST(WorkerTuning, a_limit_that_is_always_lifted_is_imposed_ever_more_seldom) {
+  Machine machine(2);
+  int imposed = 0;
+  for (int i = 0; i < 10'000; ++i) {  // 10 s
+    machine.run_for(1ms, one_is_twice_as_fast);
+    if (machine.limit() == 2) continue;
+    ++imposed;
+    machine.lift();
+  }
+  EXPECT_GT(imposed, 4);
+  EXPECT_LT(imposed, 20) << "a pause of 2 s at the end, and the doubling ones before";
+}
+
+}  // namespace
+}  // namespace backstage
