@@ -83,7 +83,8 @@ struct Extras {
   // looked at after each message: together
   CellTimer await_clock;
   DueTimers due;
-  bool ticked = false;     // the last was a tick: a message that waits comes next
+  std::uint8_t ticks = 0;  // of those that were due at once, still before the next message
+  bool ticked = false;     // they are over: a message that waits comes next
   bool retry = false;      // `in_hand` is to be handled before all others
   bool loop_over = false;  // the actor's own event loop has ended
 

@@ -1,4 +1,5 @@
 // The run loop: what a worker does with one cell in one turn. It is the one boundary at which exceptions are caught.
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -11,6 +12,7 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
+constexpr std::size_t ticks_in_a_row = 64;
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
@@ -321,12 +323,18 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         handle_again(*this, core, context);
         continue;
       }
-      // A tick comes before what is queued, but never twice in a row: a fast timer must not starve the mailbox.
+      // Ticks come before what is queued: all that are due, but each once and so many at most, and then a message. Many timers
+      // are not late for the sake of one message each, and fast ones do not starve the mailbox.
       if (extras != nullptr && !extras->due.empty() && (!extras->ticked || nothing_queued(*this))) {
-        extras->ticked = true;
+        if (extras->ticks == 0)
+          extras->ticks = static_cast<std::uint8_t>(std::min(extras->due.size(), ticks_in_a_row));
+        extras->ticked = --extras->ticks == 0;
         handle_tick(*this);
       } else {
-        if (extras != nullptr) extras->ticked = false;
+        if (extras != nullptr) {
+          extras->ticked = false;
+          extras->ticks = 0;
+        }
         Envelope* retired = nullptr;
         Envelope* envelope = mailbox.take(queue, retired);
         retire(core, context, retired);

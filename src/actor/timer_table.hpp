@@ -76,23 +76,27 @@ class DueTimers {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] TimerRecord& front() const noexcept { return *first_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
   void push_back(TimerRecord& timer) noexcept {
     timer.queued = true;
     timer.before = last_;
     timer.behind = nullptr;
     (last_ != nullptr ? last_->behind : first_) = &timer;
     last_ = &timer;
+    ++size_;
   }
   /// Precondition: it is in.
   void remove(TimerRecord& timer) noexcept {
     timer.queued = false;
     (timer.before != nullptr ? timer.before->behind : first_) = timer.behind;
     (timer.behind != nullptr ? timer.behind->before : last_) = timer.before;
+    --size_;
   }
 
  private:
   TimerRecord* first_ = nullptr;
   TimerRecord* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace detail
