@@ -1,12 +1,17 @@
 // An actor's timers by number, and those that are due.
 //
 // The number of a timer says where it stands in a table, and the how-manieth to stand there it is: so it is found without a
-// search, and an old number finds nothing. 16 bytes a timer, and no allocation of its own.
+// search, and an old number finds nothing. 16 bytes a timer, and no allocation of its own. The table grows by parts, each
+// twice as large as the one before, and copies nothing: a million slots in one go, in memory that was never touched, would
+// keep the actor for 50 ms.
 // Threads: the actor's turn. Stability: internal.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "backstage/actor/timer.hpp"
@@ -20,11 +25,11 @@ class TimerTable {
   /// Its number, which is never 0. When there is no memory nothing was changed.
   [[nodiscard]] std::uint64_t insert(TimerRecord& timer) {
     if (free_ == none) {
-      slots_.push_back({.timer = nullptr, .use = first_use_, .next_free = none});
-      free_ = static_cast<std::uint32_t>(slots_.size() - 1);
+      add_slot() = {.timer = nullptr, .use = first_use_, .next_free = none};
+      free_ = static_cast<std::uint32_t>(slots_ - 1);
     }
     const std::uint32_t at = free_;
-    Slot& slot = slots_[at];
+    Slot& slot = slot_at(at);
     free_ = slot.next_free;
     slot.timer = &timer;
     ++size_;
@@ -32,40 +37,58 @@ class TimerTable {
   }
   [[nodiscard]] TimerRecord* find(std::uint64_t number) const noexcept {
     const std::size_t at = static_cast<std::uint32_t>(number) - std::size_t{1};
-    return at < slots_.size() && slots_[at].use == number >> 32U ? slots_[at].timer : nullptr;
+    if (at >= slots_) return nullptr;
+    const Slot& slot = slot_at(at);
+    return slot.use == number >> 32U ? slot.timer : nullptr;
   }
   /// Precondition: it finds one.
   void erase(std::uint64_t number) noexcept {
     const auto at = static_cast<std::uint32_t>(number) - 1U;
-    Slot& slot = slots_[at];
+    Slot& slot = slot_at(at);
     slot = {.timer = nullptr, .use = slot.use + 1, .next_free = free_};
     free_ = at;
-    if (--size_ == 0 && slots_.size() > kept_slots) clear();
+    if (--size_ == 0 && slots_ > kept_slots) clear();
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   template <class F>
   void for_each(F f) {
-    for (const Slot& slot : slots_) {
-      if (slot.timer != nullptr) f(*slot.timer);
+    for (std::size_t i = 0; i < slots_; ++i) {
+      if (TimerRecord* const timer = slot_at(i).timer; timer != nullptr) f(*timer);
     }
   }
   /// Of all that there are. Their numbers never come again.
   void clear() noexcept {
-    for (const Slot& slot : slots_) first_use_ = slot.use >= first_use_ ? slot.use + 1 : first_use_;
-    std::vector<Slot>().swap(slots_);
+    for (std::size_t i = 0; i < slots_; ++i) first_use_ = std::max(first_use_, slot_at(i).use + 1);
+    std::vector<std::unique_ptr<Slot[]>>().swap(parts_);
+    slots_ = 0;
     free_ = none;
     size_ = 0;
   }
 
  private:
   static constexpr std::uint32_t none = UINT32_MAX;
+  static constexpr std::size_t first_part = 16;
   static constexpr std::size_t kept_slots = 64;
   struct Slot {
     TimerRecord* timer;
     std::uint32_t use;
     std::uint32_t next_free;
   };
-  std::vector<Slot> slots_;
+  /// Part k has first_part << k slots, behind first_part * ((1 << k) - 1) in those before.
+  [[nodiscard]] Slot& slot_at(std::size_t at) const noexcept {
+    const auto part = static_cast<std::size_t>(std::bit_width(at / first_part + 1)) - 1;
+    return parts_[part][at - first_part * ((std::size_t{1} << part) - 1)];
+  }
+  [[nodiscard]] Slot& add_slot() {
+    if (slots_ == first_part * ((std::size_t{1} << parts_.size()) - 1)) {
+      parts_.reserve(parts_.size() + 1);
+      parts_.push_back(std::make_unique_for_overwrite<Slot[]>(first_part << parts_.size()));
+    }
+    return slot_at(slots_++);
+  }
+
+  std::vector<std::unique_ptr<Slot[]>> parts_;
+  std::size_t slots_ = 0;
   std::size_t size_ = 0;
   std::uint32_t free_ = none;
   std::uint32_t first_use_ = 0;
