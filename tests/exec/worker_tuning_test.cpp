@@ -34,7 +34,8 @@ class Machine {
         ASSERT_GT(next_, now_);
       }
       const Duration took = std::min(next_, end) - now_;
-      messages_ += static_cast<std::uint32_t>(rate(limit_) * limit_ * took.count() / 1'000'000);
+      const std::int64_t handled = std::int64_t{rate(limit_)} * limit_ * took.count() / 1'000'000;
+      messages_ += static_cast<std::uint32_t>(handled);
       at_[limit_ == workers_ ? 0 : 1] += took;
       now_ = now_ + took;
     }

@@ -32,6 +32,7 @@ struct Place {
   bool suspended = false;  // by the test
   std::optional<Instant> ended{};
   std::uint32_t life = 0;
+  std::uint32_t told_to_restart = 0;  // this life was, from outside
   bool up = false;
   std::map<Key, std::uint64_t> latest{};  // parcel by sender and its life
 };
@@ -498,6 +499,7 @@ class Market {
       case 1: (void)open(); break;
       case 2:
         runtime.restart(place.ref);
+        place.told_to_restart = place.life;
         tally_.add("restarts by order");
         break;
       case 3:
@@ -554,13 +556,14 @@ class Market {
       const Place& theirs = floor_.places[partner];
       if (partner != which && theirs.up && !theirs.doomed && place.up) partners.emplace_back(partner, theirs.life);
     }
+    const bool restarts = place.told_to_restart == place.life;  // and has not done it yet, perhaps
     place.doomed = true;
     place.silenced = true;
     world_.runtime().kill(place.ref);
     tally_.add("kills");
     if (partners.empty()) return;
     world_.run();
-    if (place.wished) return;  // before it heard of it: an end in order
+    if (place.wished || restarts) return;  // before it heard of it: an end in order
     for (const auto& [partner, life] : partners) {
       const Place& theirs = floor_.places[partner];
       if (theirs.life == life && theirs.up && !theirs.ended) {
