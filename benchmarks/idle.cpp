@@ -36,7 +36,7 @@ Outcome idle(const Settings& settings) {
   const std::size_t others = runtime.actors();
   run<Spawn>(runtime, owner, n);
   while (runtime.counts().handled < n) std::this_thread::sleep_for(20ms);
-  std::this_thread::sleep_for(1s);  // for what is due after work: a worker may look around before it sleeps
+  std::this_thread::sleep_for(2s);  // for what is due after work: the watch looks for a second, and gives memory back
   const std::uint64_t sleeps = sleeps_of_the_others();
   const double used = processor_seconds();
   const Stopwatch watch;

@@ -76,8 +76,8 @@ class TimerTable {
   };
   /// Part k has first_part << k slots, behind first_part * ((1 << k) - 1) in those before.
   [[nodiscard]] Slot& slot_at(std::size_t at) const noexcept {
-    const auto part = static_cast<std::size_t>(std::bit_width(at / first_part + 1)) - 1;
-    return parts_[part][at - first_part * ((std::size_t{1} << part) - 1)];
+    const auto part = static_cast<unsigned>(std::bit_width(at / first_part + 1));  // from 1 on
+    return parts_[part - 1][at - first_part * ((std::size_t{1} << part) / 2 - 1)];
   }
   [[nodiscard]] Slot& add_slot() {
     if (slots_ == first_part * ((std::size_t{1} << parts_.size()) - 1)) {
