@@ -88,6 +88,10 @@ ROWS = [
     row("latency.2", ("latency", 2, 64, 50_000), (64, 10_000), measure="p99"),
     row("crowd.2", ("burst", 2, 1_000_000, 0), (200_000, 0), below(1.1, 1.02, "kept"), keeps=0, measure="kept"),
     row("flood.2", ("burst", 2, 0, 10_000_000), (0, 2_000_000), below(1.1, 1.02, "kept"), keeps=0, measure="kept"),
+    # What is done in one message without giving way; and, for create, where the peer gives way, too.
+    row("create_even.2", ("create", 2, 1_000_000, 64), (1_000_000, 64), keeps=0),
+    row("create_at_once.2", ("create", 2, 1_000_000, 0), (1_000_000, 0), keeps=0),
+    row("fanin_at_once.2", ("fanin", 2, 100, 100_000, 0), (100, 20_000, 0), keeps=0),
     # After the Savina suite: no peer has them; two workers against one.
     row("throughput.2", ("throughput", 2, 60, 100_000), (60, 20_000)),
     row("philosophers.2", ("philosophers", 2, 20, 50_000), (20, 10_000)),

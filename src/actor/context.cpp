@@ -68,7 +68,7 @@ void Context::at_most(std::uint32_t restarts, Per window) {
 void Context::stop() {
   detail::Cell& me = cell();
   if (!me.stop_ordered) me.own_end = true;
-  me.signal_command(detail::signal::stop);
+  me.own_commands |= detail::signal::stop;  // its own turn, whose loop looks after each message
 }
 
 std::stop_token Context::stop_token() {

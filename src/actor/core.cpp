@@ -274,8 +274,6 @@ void Core::close_doors() noexcept {
   while (!presence_->is_empty()) std::this_thread::yield();
 }
 
-Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }
-
 Extras& Cell::need_extras() {
   if (extras == nullptr) {
     extras = core().new_extras();

@@ -93,9 +93,13 @@ struct Extras {
   Cell* last_child = nullptr;
   std::size_t children = 0;
   mutable std::shared_mutex names_mutex;  // [any] reads while it holds a share
-  std::vector<Cell*> passages;            // unnamed children that have had children: passed through by paths
-  std::uint32_t passage_at = 0;           // under the parent's mutex: where this one stands there
-  bool is_passage = false;                // own turn, and whoever reaps it: it stands there
+  // unnamed children that have had children: passed through by paths
+  Cell* first_passage = nullptr;
+  Cell* last_passage = nullptr;
+  // under the parent's mutex: the neighbours among those, if this is one
+  Cell* previous_passage = nullptr;
+  Cell* next_passage = nullptr;
+  bool is_passage = false;  // own turn, and whoever reaps it
   NameIndex<Cell> names;
   Cell* stopping_child = nullptr;
   std::shared_ptr<const ChildOrder> child_order;  // null: youngest first, one after the other
@@ -340,6 +344,8 @@ class Core final : public CoreFace {
 struct RunLoop {
   static void run(Runnable& runnable, Worker& worker);
 };
+
+inline Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }
 
 /// Cells lie in their chunk one after the other: whose member that is.
 [[nodiscard]] inline Cell& cell_around(const void* member) noexcept {

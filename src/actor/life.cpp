@@ -74,8 +74,7 @@ void Cell::set_status(Status next, std::string_view word) {
   if (extras == nullptr && word.empty()) {
     if (before == next) return;
     status.store(next, std::memory_order_relaxed);
-    // Who has just asked for a board and is not seen yet looks at the status by itself.
-    if (body->policy == &default_policy && !board_mark.is_asked() && !core().events.wanted()) return;
+    if (Lifecycle::is_unheard(*this)) return;
     return tell_status(before, next, word);
   }
   const std::string_view word_before = extras != nullptr ? std::string_view(extras->status_word) : std::string_view();
@@ -130,7 +129,7 @@ void Lifecycle::begin(Cell& cell) {
   cell.draining_waits = false;
   cell.ruling = Ruling::none;
   cell.cut_short = false;
-  cell.began = this_turn->worker->recent_now();
+  cell.began = this_turn->worker->coarse_now();
   cell.lived_out = false;
   if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
   if (cell.extras != nullptr) {
@@ -140,7 +139,7 @@ void Lifecycle::begin(Cell& cell) {
     cell.extras->inbox_closed = false;
     cell.extras->loop_over = false;
   }
-  cell.set_status(Status::starting);
+  say(cell, Status::starting);
   if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop)
     drain_as_dead(cell, Undelivered::restarted);
   if (cell.extras != nullptr && !Watches::begin(cell)) return;
@@ -155,14 +154,15 @@ void Lifecycle::begin(Cell& cell) {
     after_init(cell);
     return;
   }
-  cell.set_status(Status::initializing);
+  say(cell, Status::initializing);
   try {
     maybe_fault(cell, "actor.init");
     this_turn->worker->note(&hook_name::init);
-    if (cell.ops().init(cell) == Handled::suspended) arm_stop_timer(cell, cell.policy().start_within);
+    if (cell.ops().init(cell) == Handled::suspended) return arm_stop_timer(cell, cell.policy().start_within);
   } catch (...) {
-    fail_by_exception(cell, Failure::Stage::init, "init");
+    return fail_by_exception(cell, Failure::Stage::init, "init");
   }
+  if (cell.turn_root == nullptr) after_init(cell);
 }
 
 void Lifecycle::make_actor(Cell& cell) {
@@ -208,7 +208,7 @@ void Lifecycle::after_init(Cell& cell) {
   cell.phase = Phase::running;
   // A status that init set (idle, outage ...) is kept.
   const Status now = cell.status.load(std::memory_order_relaxed);
-  if (now == Status::initializing || now == Status::starting) cell.set_status(Status::running);
+  if (now == Status::initializing || now == Status::starting) say(cell, Status::running);
   cell.began = this_turn->worker->coarse_now();
   if (cell.extras != nullptr) {
     note_up(cell);

@@ -50,6 +50,7 @@ struct Lifecycle {
   [[nodiscard]] static bool accepts(const Cell& cell) noexcept;
 
   static void after_init(Cell& cell);
+  [[nodiscard]] static bool ended_at_once(Cell& cell);
   static void order_stop(Cell& cell, bool keep, bool kill);
   static void begin_ending(Cell& cell);
   static bool stop_next_child(Cell& cell);
@@ -77,6 +78,17 @@ struct Lifecycle {
   /// Memory for the news of its end, while there is some.
   static void reserve_news(Cell& cell, const ChildPolicy& policy);
   static void free_extras(Cell& cell) noexcept;
+  /// Nobody hears of its states, nor decides upon its end.
+  [[nodiscard]] static bool is_unheard(const Cell& cell) noexcept {
+    // Who has just asked for a board and is not seen yet looks at the status by itself.
+    return cell.extras == nullptr && cell.body->policy == &default_policy && !cell.board_mark.is_asked() &&
+           !cell.core().events.wanted();
+  }
+  /// What the runtime says of it.
+  static void say(Cell& cell, Status next) {
+    if (!is_unheard(cell)) return cell.set_status(next);
+    cell.status.store(next, std::memory_order_relaxed);
+  }
 };
 
 /// Takes a child out of its parent's list, its name aside; parent's turn.

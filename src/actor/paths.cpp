@@ -111,7 +111,8 @@ class Descent {
       if (step + 1 == all_.size()) return hit(at, *child);
       if (go(*child, step + 1, level + 1)) return true;
     }
-    for (Cell* const passage : extras->passages) {
+    for (Cell* passage = extras->first_passage; passage != nullptr;
+         passage = passage->extras.seen_by_others()->next_passage) {
       const bool meant = name.front() == '#' && passage->step() == name;
       if (meant && step + 1 == all_.size()) return hit(at, *passage);
       if (go(*passage, meant ? step + 1 : step, level + 1)) return true;
@@ -146,7 +147,7 @@ class Descent {
     depth = step;
     missed_at = &at;
     missed_generation = place_generation_of(at);
-    has_passages = extras != nullptr && !extras->passages.empty();
+    has_passages = extras != nullptr && extras->first_passage != nullptr;
     text = at.full_path() + " has children [" + (extras != nullptr ? some_of(extras->names) : "") + "]";
     return false;
   }

@@ -150,7 +150,9 @@ void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope&
   Outbox& outbox = context.outbox;
   // relaxed: a hint; what is held is decided upon when it is handed over.
   const bool plain = cell.gate.load(std::memory_order_relaxed) == envelope.generation << gate_bit::bits;
-  if (!plain || worker.is_stuck() || !cell.mailbox.has_room(Outbox::least_room)) {
+  // Looked at once a chain: the word is on the line that all who send to it write.
+  const bool begins = outbox.empty();
+  if (!plain || worker.is_stuck() || (begins && !cell.mailbox.has_room(Outbox::least_room))) {
     settle(core, &context);
     outbox.to = &cell;
     outbox.generation = envelope.generation;

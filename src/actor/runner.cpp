@@ -13,6 +13,9 @@ namespace detail {
 namespace {
 
 constexpr std::size_t ticks_in_a_row = 64;
+// So many messages that wait make a turn longer than it is by count: many senders, each with a turn of its own, would else
+// fill the memory with what one receiver is sent.
+constexpr std::uint32_t far_behind = 1'024;
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
@@ -170,8 +173,8 @@ inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
 
 /// After a message that was handled to its end, by a place that was calm.
 inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
-  return seen == signal::alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed) &&
-         !planted(Mistake::command_behind_data) &&
+  return seen == signal::alive && own_commands == 0 && lane_rest == nullptr &&
+         lane.empty(std::memory_order_relaxed) && !planted(Mistake::command_behind_data) &&
          (extras == nullptr || (extras->due.empty() && !extras->retry && !extras->loop_over && !extras->ticked &&
                                 !extras->await_clock.set));
 }
@@ -201,9 +204,12 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
     end_outbox(core, context);
     // acquire: as in run().
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
-    if (worker.after_message() || (seen & signal::yield) != 0) {
-      worker.give_way(*this);
-      return true;
+    const bool yields = (seen & signal::yield) != 0;
+    if (worker.after_message() || yields) {
+      if (yields || mailbox.depth(queue) < far_behind || !worker.goes_on()) {
+        worker.give_way(*this);
+        return true;
+      }
     }
     if (outcome == Handled::done ? !stays_calm(seen) : !is_calm(seen)) return false;
   }
@@ -259,7 +265,9 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
     }
     if (phase == Phase::closing) {
       Cell* const above = parent;
-      signals.store(0, std::memory_order_seq_cst);
+      // release: whoever runs the cell next finds it idle first, which publishes this. Bits that somebody sets late are
+      // for nobody; the next place begins with its own.
+      signals.store(0, std::memory_order_release);
       Envelope* retired = nullptr;
       // What was left in the lane after close() had looked is freed here; what comes once we are idle wakes the list.
       do {
@@ -281,12 +289,14 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         // Something came up; or a sender stands in the middle of a push.
         if (!is_calm(signals.load(std::memory_order_acquire))) continue;
       }
-      std::uint32_t bits = 0;
-      if ((seen & signal::commands) != 0) {
-        // What was ordered from outside stays until it is looked at.
-        constexpr std::uint32_t own = signal::commands & ~signal::ordered;
-        bits = signals.fetch_and(~own, std::memory_order_acq_rel);
-        if ((bits & own) != 0) Lifecycle::obey(*this, bits & own);
+      // What was ordered from outside stays until it is looked at.
+      constexpr std::uint32_t given = signal::commands & ~signal::ordered;
+      std::uint32_t bits = seen;
+      if ((seen & given) != 0) bits = signals.fetch_and(~given, std::memory_order_acq_rel);
+      const std::uint32_t commands = (bits & given) | std::exchange(own_commands, std::uint8_t{0});
+      if (commands != 0) {
+        Lifecycle::obey(*this, commands);
+        if (phase == Phase::closing || is_calm(signals.load(std::memory_order_acquire))) continue;
       }
       const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
                          Lifecycle::accepts(*this) && !mailbox.empty(queue);
@@ -299,6 +309,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         if (phase == Phase::closing || lane_rest != nullptr) continue;
       }
       end_outbox(core, *context);
+      if (own_commands != 0) continue;
       if (ready != 0 && (turn_root == nullptr)) {
         resume_ready(*this);
         continue;
@@ -371,6 +382,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
               core.scheduler->cancel(extras->await_clock)) {
             extras->await_clock.set = false;
           }
+          if (own_commands != 0) continue;  // of a destructor of what was dropped meanwhile
           if (mailbox.try_idle(queue, retired)) {
             retire(core, context, retired);
             // Dekker: who left word before finding us busy is found here.

@@ -68,6 +68,7 @@ void number_unnamed(Cell& cell, Core& core) {
 /// All that equip() and what follows it would allocate: afterwards nothing can fail any more.
 void prepare(Cell& cell, const Body& body, bool has_starter) {
   if (has_starter || body.policy->start_after > Duration::zero()) (void)cell.need_extras();
+  if (body.policy == &default_policy) return;
   Lifecycle::reserve_news(cell, *body.policy);
   if (!queues_behind_a_lock(body.policy->mailbox) || cell.side.load(std::memory_order_acquire) != nullptr) return;
   auto fresh = std::make_unique<SideBox>();
@@ -109,7 +110,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   cell.parent = &parent;
   cell.place_generation = cell.generation();
   const Mailbox& box = body.policy->mailbox;
-  const bool side = queues_behind_a_lock(box);
+  const bool side = body.policy != &default_policy && queues_behind_a_lock(box);
   cell.mailbox.set_bound(cell.queue, side ? Mailbox::no_limit : box.count_limit());
   cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
   cell.scheduling_group = parent.scheduling_group;
@@ -154,6 +155,7 @@ void reset(Cell& cell) {
   cell.asked = false;
   cell.own_end = false;
   cell.lived_out = false;
+  cell.own_commands = 0;
 }
 
 void link_child(Cell& parent, Cell& cell) {
@@ -174,8 +176,9 @@ void note_passage(Cell& parent, Extras& extras) {
   if (parent.parent == nullptr || !parent.name().empty() || extras.is_passage) return;
   Extras& above = *parent.parent->extras;
   const std::lock_guard lock(above.names_mutex);
-  above.passages.push_back(&parent);
-  extras.passage_at = static_cast<std::uint32_t>(above.passages.size() - 1);
+  extras.previous_passage = above.last_passage;
+  (above.last_passage != nullptr ? above.last_passage->extras->next_passage : above.first_passage) = &parent;
+  above.last_passage = &parent;
   extras.is_passage = true;
 }
 
@@ -198,18 +201,29 @@ void tell_appeared(Core& core, Cell& parent, std::string_view name) noexcept {
 
 /// Somebody's place from now on: what is sent before it has its start waits. Before its name is to be found by others: what
 /// they send to a place that is nobody's would be a dead letter.
-void come_alive(Cell& cell, std::uint32_t bits) {
+void come_alive(Cell& cell) {
   cell.phase = Phase::starting;
   // exchange: bits that late senders left for the former owner go with it. release: publishes the fields of the cell.
-  cell.signals.exchange(signal::alive | bits, std::memory_order_seq_cst);
+  cell.signals.exchange(signal::alive, std::memory_order_seq_cst);
 }
 
 /// One that nobody finds by name: of those there are many, so the newest goes first. Named ones are few, and begin in the
 /// order that their supervisor says.
 void set_off_unnamed(Cell& cell, Core& core) {
   const bool at_once = cell.policy().start_after <= Duration::zero();
-  come_alive(cell, at_once ? signal::start : 0);
-  if (cell.mailbox.wake()) core.scheduler->schedule_new(cell);
+  if (at_once) cell.own_commands = signal::start;
+  cell.phase = Phase::starting;
+  // Bits that late senders left for the former owner go with it. release: publishes the fields of the cell.
+  cell.signals.store(signal::alive, std::memory_order_release);
+  bool is_ours = cell.mailbox.wake();
+  if (!is_ours) {
+    // A late sender has woken it, and somebody is looking what for. Dekker, which that plain store was no half of:
+    // seq_cst: either he sees the place alive when he has let it go, or we find it idle. It changes nothing, since its whole
+    // life may be over by now; then it is looked at once more for nothing.
+    cell.signals.fetch_or(0, std::memory_order_seq_cst);
+    is_ours = cell.mailbox.wake();
+  }
+  if (is_ours) core.scheduler->schedule_new(cell);
   if (!at_once) Lifecycle::first_start(cell);
 }
 
@@ -259,7 +273,6 @@ namespace {
 
 /// Verdicts are given in the supervisor's own turn; ends and changes are told within one runtime.
 void check_targets(const Cell& parent, const Body& body) {
-  if (body.policy == &default_policy) return;
   const auto& policy = static_cast<const OwnPolicy&>(*body.policy);
   std::string wrong;
   if (policy.restart == Restart::ask && policy.end.cell != &parent) {
@@ -306,7 +319,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   Core& core = parent.core();
   settle_turn();
   Unplaced owned(body, core);
-  check_targets(parent, body);
+  if (body.policy != &default_policy) check_targets(parent, body);
   Extras& extras = parent.need_extras();
   const std::string_view name = body.name();
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
@@ -377,7 +390,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
     set_off_unnamed(cell, core);
     return cell;
   }
-  come_alive(cell, 0);
+  come_alive(cell);
   {
     const std::lock_guard lock(extras.names_mutex);
     extras.names.insert(cell);
@@ -391,7 +404,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
 std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   settle_turn();
   Unplaced owned(body, core);
-  check_targets(*core.root, body);
+  if (body.policy != &default_policy) check_targets(*core.root, body);
   struct AdoptNode : LaneNode {
     Cell* child = nullptr;
   };
@@ -414,7 +427,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     equip(cell, root, body, {});
     owned.placed();
     number_unnamed(cell, core);
-    come_alive(cell, 0);  // it waits for its start until the root has adopted it
+    come_alive(cell);  // it waits for its start until the root has adopted it
     if (!name.empty()) root.extras->names.insert(cell);
   }
   node->generation = root.generation();

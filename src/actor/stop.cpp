@@ -29,8 +29,29 @@ void Lifecycle::disarm_stop_timer(Cell& cell) noexcept {
   cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
 }
 
+/// The short way from running to closing, that of nearly all who are made by the million. Nothing waits, nothing is under way, nothing lives
+/// below it, and nobody hears of its states: those between are left out, and so is the bit that it refuses, since its generation is
+/// over at once.
+bool Lifecycle::ended_at_once(Cell& cell) {
+  if (cell.phase != Phase::running || !is_unheard(cell) || !cell.mailbox.empty(cell.queue) || cell.ops().has_loop ||
+      cell.ops().has_terminating) {
+    return false;
+  }
+  // relaxed: what was left before the cause of the stop is seen. Who begins to watch it shall hear how it ended, not that it is gone.
+  if (cell.lane_rest != nullptr || !cell.lane.empty(std::memory_order_relaxed) ||
+      cell.signals.load(std::memory_order_relaxed) != signal::alive) {
+    return false;
+  }
+  cell.stop_ordered = true;
+  cell.suspended.store(false, std::memory_order_relaxed);
+  cell.init_succeeded = false;
+  close(cell);
+  return true;
+}
+
 void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
   if (cell.phase == Phase::closing || cell.phase == Phase::vacant) return;
+  if (!keep && !kill && ended_at_once(cell)) return;
   if (cell.phase == Phase::kept) {
     // The place is the parent's until its next init, or its end. A stop is remembered: it was meant for the place.
     if (!keep) cell.stop_at_start = true;
@@ -57,6 +78,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
     case Phase::starting:
       if (cell.extras != nullptr) cell.core().scheduler->cancel(cell.extras->restart_timer);
       cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
+      cell.own_commands &= static_cast<std::uint8_t>(~signal::start);
       begin_ending(cell);
       return;
     case Phase::initializing:
@@ -207,8 +229,6 @@ bool Lifecycle::stop_next_child(Cell& cell) {
 void Lifecycle::begin_terminating(Cell& cell) {
   if (cell.extras == nullptr && cell.stop_ordered && !cell.keep_place && !cell.ops().has_terminating) {
     // It has no coroutines, timers, children, watchers: what finish_incarnation() would look for.
-    Scopes::incarnation_ended(cell);
-    cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
     cell.init_succeeded = false;
     close(cell);
     return;
@@ -360,7 +380,7 @@ void Lifecycle::close(Cell& cell) {
   }
   destroy_actor(cell);
   Retries::drop(cell);
-  cell.set_status(Status::stopped);
+  say(cell, Status::stopped);
   if (told_to_all) {
     if_memory([&] { core.events.emit(Ended{cell.full_path(), cell.ops().type, result}); });
   }
@@ -369,7 +389,7 @@ void Lifecycle::close(Cell& cell) {
   cell.gate.store(next << gate_bit::bits, std::memory_order_seq_cst);
   // Orders that came too late: the place is over, which is all that most of them wanted. Who inspects is told.
   if ((cell.orders.close(next) & order::inspect) != 0) answer_inspections(cell, ended, true);
-  drain_as_dead(cell, Undelivered::ended);
+  if (!cell.mailbox.empty(cell.queue)) drain_as_dead(cell, Undelivered::ended);
   close_side(cell, next, core);
   // Nodes meant for the generation that ends are freed; the extras must not go while one of theirs is in the lane.
   for (;;) {

@@ -356,6 +356,17 @@ bool reap_plain(Cell& parent, Cell& child) {
   return true;
 }
 
+/// Under the lock of the names.
+void no_longer_passed_through(Cell& parent, Cell& child) noexcept {
+  Extras& above = *parent.extras;
+  Extras& mine = *child.extras;
+  (mine.previous_passage != nullptr ? mine.previous_passage->extras->next_passage : above.first_passage) =
+      mine.next_passage;
+  (mine.next_passage != nullptr ? mine.next_passage->extras->previous_passage : above.last_passage) =
+      mine.previous_passage;
+  mine.is_passage = false;
+}
+
 }  // namespace
 
 void Lifecycle::reap(Cell& parent, Cell& child) {
@@ -367,15 +378,11 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   Envelope* const eol = child.extras != nullptr ? std::exchange(child.extras->eol, nullptr) : nullptr;
   const EndTarget end = eol != nullptr ? static_cast<const OwnPolicy&>(child.policy()).end : EndTarget{};
   unlist_child(parent, child);
-  {
+  const bool is_passage = child.extras != nullptr && child.extras->is_passage;
+  if (is_passage || !child.name().empty()) {
     const std::lock_guard lock(parent.extras->names_mutex);
     parent.extras->names.erase(child);
-    if (child.extras != nullptr && child.extras->is_passage) {
-      std::vector<Cell*>& passages = parent.extras->passages;
-      passages[child.extras->passage_at] = passages.back();
-      passages.back()->extras->passage_at = child.extras->passage_at;
-      passages.pop_back();
-    }
+    if (is_passage) no_longer_passed_through(parent, child);
   }
   // To be told when the name is free again.
   ReplyPort start_port = child.extras != nullptr ? std::move(child.extras->start_port) : ReplyPort();

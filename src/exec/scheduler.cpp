@@ -28,7 +28,8 @@ Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOp
       contexts_(workers_.size(), nullptr),
       limit_(most_workers()),
       tune_at_(regular_ > 1 ? Instant{} : Instant::never()),
-      tuning_(regular_, options.tuning) {
+      tuning_(regular_, options.tuning),
+      progress_seen_(most_workers()) {
   for (unsigned id = 0; id < regular_; ++id) workers_[id] = std::make_unique<Worker>(*this, id);
   known_.store(regular_, std::memory_order_release);
 }

@@ -2,6 +2,7 @@
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace backstage {
 inline namespace v0 {
@@ -48,18 +49,21 @@ void Scheduler::stand_aside(Worker& worker) noexcept {
 void Scheduler::tune(Instant now) noexcept {
   const unsigned in_force = taking_part();
   std::uint32_t messages = 0;
-  bool all_busy = true;
+  bool all_worked = true;
   for (const auto& worker : known()) {
     // relaxed, all: counts.
-    messages += worker->progress_.load(std::memory_order_relaxed) - worker->turns_.load(std::memory_order_relaxed);
-    if (worker->id_ >= in_force) continue;
-    all_busy = all_busy && worker->busy_.load(std::memory_order_relaxed) && !worker->is_stuck();
+    const std::uint32_t progress = worker->progress_.load(std::memory_order_relaxed);
+    messages += progress - worker->turns_.load(std::memory_order_relaxed);
+    const std::uint32_t before = std::exchange(progress_seen_[worker->id_], progress);
+    if (worker->id_ < in_force) all_worked = all_worked && progress != before && !worker->is_stuck();
   }
-  const auto step = tuning_.look(now, messages, all_busy, in_force);
+  const auto step = tuning_.look(now, messages, all_worked, in_force);
   if (step.limit < in_force) {
     limit_.impose(step.limit, parking_);
   } else if (step.limit > in_force) {
-    limit_.raise(step.limit < regular_ ? step.limit : most_workers());
+    // Who is parked does not hear of a limit that is raised, and below one all are awake.
+    const bool lifts = step.limit == regular_ || parking_.waiting_count() != 0;
+    limit_.raise(lifts ? most_workers() : step.limit);
   }
   tune_at_ = step.next;
 }

@@ -224,6 +224,7 @@ std::span<Runnable*> Worker::share_of(const InjectQueue<Runnable>& from, std::sp
 
 void Worker::run(Runnable* work) noexcept {
   messages_ = 0;
+  went_on_ = 0;
   turn_began_ = now_;
   // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
   progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -163,6 +163,22 @@ TEST_F(Monitors, L9_a_target_that_has_ended_but_is_not_reaped_yet_is_down_once) 
   EXPECT_EQ(journal.take().size(), 1U);
 }
 
+/// Nothing but a handler: it may take the short way out.
+struct Plain {
+  void handle(Do d, Context& cx) { d.what(cx); }
+};
+TEST_F(Monitors, L9_who_begins_to_watch_in_the_turn_that_ends_it_hears_how_it_ended) {
+  const auto plain = world.spawn<Plain>("a");
+  world.run();
+  std::vector<OutsideMonitor> monitors;
+  plain.send(Do{[&](Context& cx) {
+    monitors.push_back(world.runtime().monitor(plain));
+    cx.stop();
+  }});
+  world.run();
+  EXPECT_EQ(monitors.at(0).poll().value().reason, EndReason::finished);
+}
+
 TEST_F(Monitors, L9_a_place_that_got_a_new_owner_is_not_mistaken_for_the_old_one) {
   const auto old = world.spawn<Part>("a", Plan{});
   world.runtime().stop(old);

@@ -189,6 +189,49 @@ TEST(L4, an_init_may_stop_its_own_actor) {
   EXPECT_EQ(journal.take(), (Lines{"a init", "a queued", "a terminating ok", "a destroyed"}));
 }
 
+/// Whose piped task stops it while nothing else is under way.
+struct Sleeper {
+  void init(Context& cx) { cx.pipe(nap(cx), cx.self(this)); }
+  Task<Quit> nap(Context& cx) {
+    co_await cx.sleep(1s);
+    cx.stop();
+    co_return Quit{};
+  }
+  void handle(Quit) {}
+};
+TEST(L4, a_piped_task_may_stop_an_actor_that_is_idle) {
+  sim::TestRuntime world;
+  Watch watch(world.runtime());
+  (void)world.spawn<Sleeper>("a");
+  world.advance(Duration(1s) - Duration(1));
+  EXPECT_EQ(world.runtime().actors(), 2U);
+  world.advance(Duration(1));
+  EXPECT_EQ(watch.count("/a ended ok"), 1U);
+  EXPECT_EQ(world.runtime().actors(), 1U);
+  EXPECT_EQ(world.next_timer(), Instant::never());
+}
+
+/// Made by the million and gone at once: the states between are left out where nobody hears of them, and told where somebody does.
+struct Brief {
+  void handle(Say, Context& cx) { cx.stop(); }
+};
+struct Maker {
+  void handle(Say say, Context& cx) { cx.spawn<Brief>(unnamed).send(std::move(say)); }
+};
+TEST(L4, one_that_ends_with_nothing_queued_tells_its_states_to_whoever_listens) {
+  sim::TestRuntime world;
+  const auto maker = world.spawn<Maker>("maker");
+  maker.send(Say{"unheard"});
+  world.run();
+  EXPECT_EQ(world.runtime().actors(), 2U);
+  Watch watch(world.runtime());
+  maker.send(Say{"heard"});
+  world.run();
+  EXPECT_EQ(world.runtime().actors(), 2U);
+  EXPECT_EQ(watch.take(), (Lines{"/maker/#2 starting>running 1", "/maker/#2 running>stopping 1",
+                                 "/maker/#2 stopping>stopped 1", "/maker/#2 ended ok"}));
+}
+
 TEST(L4, a_terminating_that_hangs_has_its_grace_and_one_that_throws_ends_all_the_same) {
   Journal journal;
   sim::TestRuntime world;

@@ -25,7 +25,7 @@ class Machine {
     const Instant end = now_ + time;
     while (now_ < end) {
       if (now_ >= next_) {
-        const auto step = tuning_.look(now_, messages_, busy_, limit_);
+        const auto step = tuning_.look(now_, messages_, worked_, limit_);
         if (step.limit != limit_) ++changes_;
         limit_ = step.limit;
         next_ = step.next;
@@ -42,7 +42,7 @@ class Machine {
   }
   [[nodiscard]] unsigned limit() const { return limit_; }
   void lift() { limit_ = workers_; }
-  void set_busy(bool busy) { busy_ = busy; }
+  void set_worked(bool worked) { worked_ = worked; }
   [[nodiscard]] int changes() const { return changes_; }
   [[nodiscard]] Duration with_all() const { return at_[0]; }
   [[nodiscard]] Duration with_fewer() const { return at_[1]; }
@@ -56,7 +56,7 @@ class Machine {
   Instant now_{1'000'000'000};
   Instant next_{0};
   std::uint32_t messages_ = UINT32_MAX - 100'000;  // it wraps
-  bool busy_ = true;
+  bool worked_ = true;
   int changes_ = 0;
   Duration at_[2]{};
 };
@@ -107,20 +107,37 @@ TEST(WorkerTuning, a_gain_of_less_than_the_margin_is_none) {
 }
 TEST(WorkerTuning, messages_that_are_long_on_the_average_are_never_tried_with_fewer) {
   Machine machine(2);
-  machine.run_for(1s, [](unsigned workers) { return workers == 1 ? 1'900 : 900; });  // 1.1 us each
+  machine.run_for(1s, [](unsigned workers) { return workers == 1 ? 400 : 180; });  // 5.6 us each
   EXPECT_EQ(machine.changes(), 0);
 }
 TEST(WorkerTuning, nor_is_what_leaves_one_of_them_idle) {
   Machine machine(2);
-  machine.set_busy(false);
+  machine.set_worked(false);
   machine.run_for(1s, one_is_twice_as_fast);
   EXPECT_EQ(machine.changes(), 0);
+}
+TEST(WorkerTuning, nor_are_more_kept_who_found_nothing_to_do) {
+  Machine machine(2);
+  machine.run_for(50ms, one_is_twice_as_fast);
+  ASSERT_EQ(machine.limit(), 1U);
+  machine.set_worked(false);
+  // It is measured as twice as much; but it was the machine that got faster.
+  for (int ms = 0; ms < 3'000; ++ms) machine.run_for(1ms, [ms](unsigned) { return 6'000 + 100 * ms; });
+  EXPECT_EQ(machine.limit(), 1U);
+}
+TEST(WorkerTuning, a_limit_that_had_held_and_was_lifted_is_there_again_within_10_ms) {
+  Machine machine(2);
+  machine.run_for(10s, one_is_twice_as_fast);
+  ASSERT_EQ(machine.limit(), 1U);
+  machine.lift();
+  machine.run_for(10ms, one_is_twice_as_fast);
+  EXPECT_EQ(machine.limit(), 1U);
 }
 TEST(WorkerTuning, when_messages_get_long_all_take_part_again) {
   Machine machine(4);
   machine.run_for(50ms, [](unsigned workers) { return workers <= 2 ? 24'000 : 6'000; });
   ASSERT_EQ(machine.limit(), 2U);
-  machine.run_for(Machine::rules.longest_pause + 10ms, [](unsigned) { return 500; });
+  machine.run_for(Machine::rules.longest_pause + 10ms, [](unsigned) { return 150; });
   EXPECT_EQ(machine.limit(), 4U);
 }
 TEST(WorkerTuning, a_limit_that_is_always_lifted_is_imposed_ever_more_seldom) {

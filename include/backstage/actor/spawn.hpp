@@ -28,7 +28,7 @@ Ref<A> Context::spawn(std::string_view name, X&&... arguments) {
       std::is_constructible_v<A, const std::decay_t<X>&...>,
       "the actor cannot be constructed from these arguments (they are kept by value and passed as const T&)");
   detail::Cell& me = cell();
-  detail::check_name(name);
+  if (!name.empty()) detail::check_name(name);
   detail::Body* const body = detail::make_body<A>(
       detail::pool_of(me), name, detail::FromValues<std::decay_t<X>...>{{std::forward<X>(arguments)...}},
       &detail::default_policy);

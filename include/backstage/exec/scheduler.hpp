@@ -141,6 +141,9 @@ class alignas(kApart) Worker {
 
   /// To be called after each message of a turn. True: the turn has to end.
   [[nodiscard]] bool after_message() noexcept;
+  /// After that, for work that is far behind: whether its turn goes on although it has had its messages. Within the turn's
+  /// time, unless something came from outside, and not for ever.
+  [[nodiscard]] bool goes_on() noexcept;
 
  private:
   friend class Scheduler;
@@ -188,6 +191,7 @@ class alignas(kApart) Worker {
   Instant spill_since_{};
   unsigned alternate_ = 0;
   unsigned messages_ = 0;
+  unsigned went_on_ = 0;    // times, in this turn
   unsigned most_messages_;  // of a turn
   Runnable* running_ = nullptr;
   unsigned until_clock_ = 1;
@@ -335,7 +339,8 @@ class Scheduler {
   // The first worker's: it is never left out, and reads its clock between two messages, so it is in none that is long.
   Instant tune_at_;
   WorkerTuning tuning_;
-  std::atomic<std::uint32_t> inside_{0};  // workers in work(): a futex word for stop_within()
+  std::vector<std::uint32_t> progress_seen_;  // of each worker, at the last look
+  std::atomic<std::uint32_t> inside_{0};      // workers in work(): a futex word for stop_within()
   std::thread watch_thread_;
   WatchSleep<> watch_sleep_;
   Standstill<> standstill_;
@@ -349,6 +354,17 @@ inline bool Worker::after_message() noexcept {
     --until_clock_;
   }
   return ++messages_ >= most_messages_ || scheduler_.inject_.size_hint() != 0;
+}
+
+inline bool Worker::goes_on() noexcept {
+  constexpr std::uint32_t most_times = 63;
+  if (messages_ < most_messages_ || went_on_ == most_times || scheduler_.inject_.size_hint() != 0 ||
+      now_ - turn_began_ >= scheduler_.options_.turn_time) {
+    return false;
+  }
+  ++went_on_;
+  messages_ = 0;
+  return true;
 }
 
 }  // namespace detail

@@ -281,7 +281,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   LaneNode* lane_rest = nullptr;  // taken from the lane, not yet run
   Phase phase = Phase::vacant;
   std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
-  bool draining_waits = false;
+  /// Commands of its own, which need no exchange: bits of signals. [parent], until the place is alive; then its own turn.
+  std::uint8_t own_commands = 0;
   bool retries : 1 = false;       // constant for a place: a message that failed is handled again
   bool plain : 1 = false;         // constant for a place: no loop, no retries, and its policy lets handlers run
   std::uint16_t interleaved = 0;  // roots of that kind
@@ -320,6 +321,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool in_group = false;   // [parent] is restarted with others
   bool asked = false;      // [parent] a Verdict is awaited
   PlaceMark<> board_mark;  // [any] somebody asked for what it publishes (scopes.hpp)
+  bool draining_waits = false;
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {
@@ -335,7 +337,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   [[nodiscard]] std::string full_path() const;
   /// The last step of the path: its name, or "#3" when it has none.
   [[nodiscard]] std::string step() const;
-  [[nodiscard]] Core& core() const noexcept;
+  [[nodiscard]] inline Core& core() const noexcept;  // core.hpp
   [[nodiscard]] Extras& need_extras();
 
   // ---- any thread

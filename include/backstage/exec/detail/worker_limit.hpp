@@ -1,16 +1,17 @@
 // Some of the workers are left out for a while, and stand aside: the others do the work of all (worker_tuning.hpp says when).
 //
 // Promises
-//   (1) While a limit is in force, each worker below it is awake, or is about to lift it: nothing has to be woken for
-//       what is pushed meanwhile, and no timer is overslept. So those who stand aside need not look for anything.
+//   (1) While a limit is in force, worker 0 is awake, or is about to lift it: nothing has to be woken for what is pushed
+//       meanwhile, and no timer is overslept. So those who stand aside need not look for anything.
 //   (2) Who stands aside comes back when the limit is lifted or raised above it.
-// Why (1): a worker that goes to park lifts the limit first, then prepares its stay, then looks (seq_cst) whether there is
-// one again, and does not sleep if so. impose() sets the limit and then looks (seq_cst) whether there is a stay that nobody
-// has notified, and lifts it again if so. Dekker: at least one of the two sees the other. Who has been notified is awake, or nearly.
+//   (3) Nor is any other worker below the limit parked, where nobody would wake it as long as the limit is in force.
+// Why (1): nobody but worker 0 imposes one, between two messages, and it lifts the limit before it goes to park.
+// Why (3): who goes to park lifts the limit first, then prepares its stay, then looks (seq_cst) whether there is one again, and
+// does not sleep if so. impose() sets it and then looks (seq_cst) for a stay that nobody has notified, and lifts it again if there is
+// one: Dekker. Who has been notified is awake, or nearly. Below a limit of one there is worker 0 alone: who is parked may stay so.
 // Why (2): who stands aside reads the count of changes, then looks at the limit, then sleeps if the count is still the same;
-// who changes the limit counts afterwards (all seq_cst). Not an EventCount: its permits name nobody, and news that concerns some
-// of the sleepers only might be taken by the others.
-// Threads: impose() and raise() one at a time; all else any. Stability: internal.
+// who changes it counts afterwards (all seq_cst). Not an EventCount: its permits name nobody; some other might take the news.
+// Threads: impose() and raise() worker 0 only; all else any. Stability: internal.
 #pragma once
 
 #include <atomic>
@@ -40,10 +41,10 @@ class WorkerLimit {
   }
   [[nodiscard]] unsigned now() const noexcept { return limit_.load(std::memory_order_relaxed); }
 
-  /// False: somebody is parked, and all take part.
+  /// Worker 0. False: somebody is parked, and all take part.
   bool impose(unsigned limit, const EventCount<Atomics>& parking) noexcept {
     limit_.store(limit, std::memory_order_seq_cst);
-    if (parking.waiting_count() == 0) return true;
+    if (limit == 1 || parking.waiting_count() == 0) return true;
     lift();
     return false;
   }

@@ -2,12 +2,13 @@
 //
 // Actors that send each other short messages are often done sooner by one worker than by two, since a message to another
 // core costs more than to handle it; and others not. Which, nobody can tell beforehand: it is tried out. While all
-// workers are busy with short messages, half of them are left out for a moment; that stays so if more messages are
+// workers handle short messages, half of them are left out for a moment; that stays so if more messages are
 // handled then. Now and then more are tried again. Hill climbing, as in J. L. Hellerstein, V. Morrison, E. Eilebrecht:
 // "Applying control theory in the real world" (2009), but for steps that double and halve.
 //
 // What a try costs when it does not pay is bounded: it lasts for `settling` and `window`, and the pause before the next one doubles each
-// time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, makes it longer, too.
+// time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, is tried anew soon if it had held
+// for `pause_at_end`; else after pauses that double, too.
 // Threads: one at a time. Stability: internal.
 #pragma once
 
@@ -28,7 +29,8 @@ struct TuningRules {
   Duration first_pause = std::chrono::milliseconds(2);  ///< after a try that paid; one that did not doubles it first
   Duration pause_at_end = std::chrono::milliseconds(40);  ///< the same, where one that paid led to one worker or all
   Duration longest_pause = std::chrono::seconds(2);
-  Duration longest_message = std::chrono::microseconds(1);  ///< on the average: longer ones are worth all workers
+  Duration between_looks = std::chrono::milliseconds(5);  ///< at most, while a limit is in force: has it been lifted?
+  Duration longest_message = std::chrono::microseconds(5);  ///< on the average: longer ones are worth all workers
   double margin = 1.1;                                      ///< so many times the messages, or it did not pay
 };
 
@@ -42,17 +44,19 @@ class WorkerTuning {
 
   WorkerTuning(unsigned workers, TuningRules rules) : rules_(rules), workers_(workers), limit_(workers) {}
 
-  /// `messages`: handled by all together so far, modulo 2^32. `all_busy`: each that takes part is, and none is stuck. `in_force`: how many
-  /// really take part, for the limit may have been lifted meanwhile.
-  [[nodiscard]] Step look(Instant now, std::uint32_t messages, bool all_busy, unsigned in_force) noexcept {
+  /// `messages`: handled by all together so far, modulo 2^32. `all_worked`: each that takes part has handled something since the last look,
+  /// and none is stuck. `in_force`: how many really take part, for the limit may have been lifted meanwhile.
+  [[nodiscard]] Step look(Instant now, std::uint32_t messages, bool all_worked, unsigned in_force) noexcept {
     if (in_force != limit_) {
+      const bool held = now - fewer_since_ >= rules_.pause_at_end;
+      lifted_pause_ = held ? rules_.first_pause : std::min(2 * lifted_pause_, rules_.longest_pause);
       limit_ = in_force;
-      const bool while_trying = stage_ != Stage::resting;
-      lengthen_pause();
-      return while_trying ? rest(now) : begin(now, messages, all_busy, Stage::measuring);
+      paid_ = false;
+      return rest(now, lifted_pause_);
     }
     switch (stage_) {
       case Stage::resting:
+        if (now < rests_until_) return {limit_, next_look(now)};
         if (std::exchange(paid_, false)) pause_ = has_further() ? rules_.first_pause : rules_.pause_at_end;
         break;
       case Stage::measuring: {
@@ -61,47 +65,49 @@ class WorkerTuning {
         if (!is_short && limit_ != workers_) {
           limit_ = workers_;
           lengthen_pause();
-          return rest(now);
+          return rest(now, pause_);
         }
-        if (!is_short || !all_busy || !was_busy_) break;
+        if (!is_short || !all_worked) break;
         before_ = rate;
         tried_from_ = limit_;
         if (!has_further()) down_ = !down_;
         limit_ = down_ ? limit_ / 2 : std::min(2 * limit_, workers_);
+        if (down_) fewer_since_ = now;
         stage_ = Stage::settling;
         return {limit_, now + rules_.settling};
       }
-      case Stage::settling: return begin(now, messages, all_busy, Stage::trying);
+      case Stage::settling: return begin(now, messages, Stage::trying);
       case Stage::trying:
-        paid_ = rate_until(now, messages) >= rules_.margin * before_;
+        // More than had something to do are not more.
+        paid_ = rate_until(now, messages) >= rules_.margin * before_ && (down_ || all_worked);
         if (!paid_) {
           limit_ = tried_from_;
           down_ = !down_;
           lengthen_pause();
         }
-        return rest(now);
+        return rest(now, pause_);
     }
-    return begin(now, messages, all_busy, Stage::measuring);
+    return begin(now, messages, Stage::measuring);
   }
 
  private:
   enum class Stage : std::uint8_t { resting, measuring, settling, trying };
 
-  Step begin(Instant now, std::uint32_t messages, bool all_busy, Stage stage) noexcept {
+  Step begin(Instant now, std::uint32_t messages, Stage stage) noexcept {
     began_ = now;
     messages_ = messages;
-    was_busy_ = all_busy;
     stage_ = stage;
     return {limit_, now + rules_.window};
   }
-  Step rest(Instant now) noexcept {
+  Step rest(Instant now, Duration pause) noexcept {
     stage_ = Stage::resting;
-    return {limit_, now + pause_};
+    rests_until_ = now + pause;
+    return {limit_, next_look(now)};
   }
-  void lengthen_pause() noexcept {
-    paid_ = false;  // no longer
-    pause_ = std::min(2 * pause_, rules_.longest_pause);
+  [[nodiscard]] Instant next_look(Instant now) const noexcept {
+    return limit_ == workers_ ? rests_until_ : std::min(rests_until_, now + rules_.between_looks);
   }
+  void lengthen_pause() noexcept { pause_ = std::min(2 * pause_, rules_.longest_pause); }
   [[nodiscard]] bool has_further() const noexcept { return down_ ? limit_ > 1 : limit_ < workers_; }
   /// Messages a nanosecond.
   [[nodiscard]] double rate_until(Instant now, std::uint32_t messages) const noexcept {
@@ -114,13 +120,15 @@ class WorkerTuning {
   unsigned limit_;
   unsigned tried_from_ = 0;
   bool down_ = true;
-  bool was_busy_ = false;
   bool paid_ = false;  // the last try did, and its limit has not been in force for a whole pause yet
   Stage stage_ = Stage::resting;
   std::uint32_t messages_ = 0;
   Instant began_{};
   double before_ = 0;
+  Instant fewer_since_{};
+  Instant rests_until_{};
   Duration pause_ = rules_.first_pause;
+  Duration lifted_pause_ = rules_.first_pause;
 };
 
 }  // namespace detail

@@ -1,0 +1,59 @@
+// How long a turn is by count: 64 messages, and more for an actor that is far behind (ADR 0027).
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "backstage/actor/actor.hpp"
+#include "backstage/sim/test_runtime.hpp"
+
+namespace backstage {
+namespace {
+
+struct Item {};
+struct Flood {
+  int items;
+};
+
+/// How many items the flooded one had handled when the other got its turn.
+struct Tally {
+  int handled = 0;
+  int before_other = -1;
+};
+struct Flooded {
+  void handle(Item) { ++tally->handled; }
+  Tally* tally;
+};
+struct Other {
+  void handle(Item) { tally->before_other = tally->handled; }
+  Tally* tally;
+};
+/// The other is scheduled first; the flooded one is the next in line.
+struct Sender {
+  void handle(Flood flood) {
+    other.send(Item{});
+    for (int i = 0; i < flood.items; ++i) flooded.send(Item{});
+  }
+  Ref<Flooded> flooded;
+  Ref<Other> other;
+};
+
+[[nodiscard]] int handled_in_one_turn(int waiting) {
+  sim::TestRuntime world;
+  Tally tally;
+  const auto flooded = world.spawn<Flooded>("flooded", &tally);
+  const auto other = world.spawn<Other>("other", &tally);
+  const auto sender = world.spawn<Sender>("sender", flooded, other);
+  world.run();
+  sender.send(Flood{waiting});
+  world.run();
+  EXPECT_EQ(tally.handled, waiting);
+  return tally.before_other;
+}
+
+TEST(F1, a_turn_ends_after_64_messages) { EXPECT_EQ(handled_in_one_turn(1'000), 64); }
+TEST(F1, who_is_1024_behind_goes_on_until_he_is_not) { EXPECT_EQ(handled_in_one_turn(3'000), 31 * 64); }
+TEST(F1, but_for_4096_messages_at_most) { EXPECT_EQ(handled_in_one_turn(20'000), 4'096); }
+
+}  // namespace
+}  // namespace backstage
