@@ -85,7 +85,7 @@ struct SchedulerOptions {
   Duration share_after = std::chrono::microseconds(50);
   TuningRules tuning{};
   Duration limit_until =
-      std::chrono::milliseconds(1);  ///< so long may work wait before those who stand aside come back
+      std::chrono::milliseconds(5);  ///< so long may work wait before those who stand aside come back
   unsigned spare_threads = 16;       ///< at most so many workers more, while all others are stuck
   HogRules hog{};
   const StackSignal* stacks = nullptr;  ///< null: no signals
