@@ -1,6 +1,7 @@
 // How many workers take part, the decision alone: what is tried when, what is kept, and what a try costs at most.
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <cstdint>
 
 #include <gtest/gtest.h>
@@ -25,7 +26,7 @@ class Machine {
     const Instant end = now_ + time;
     while (now_ < end) {
       if (now_ >= next_) {
-        const auto step = tuning_.look(now_, messages_, worked_, limit_);
+        const auto step = tuning_.look(now_, messages_, limit_ <= with_work_, limit_);
         if (step.limit != limit_) ++changes_;
         limit_ = step.limit;
         next_ = step.next;
@@ -42,7 +43,8 @@ class Machine {
   }
   [[nodiscard]] unsigned limit() const { return limit_; }
   void lift() { limit_ = workers_; }
-  void set_worked(bool worked) { worked_ = worked; }
+  /// So many find something to do, however many take part.
+  void set_with_work(unsigned workers) { with_work_ = workers; }
   [[nodiscard]] int changes() const { return changes_; }
   [[nodiscard]] Duration with_all() const { return at_[0]; }
   [[nodiscard]] Duration with_fewer() const { return at_[1]; }
@@ -56,7 +58,7 @@ class Machine {
   Instant now_{1'000'000'000};
   Instant next_{0};
   std::uint32_t messages_ = UINT32_MAX - 100'000;  // it wraps
-  bool worked_ = true;
+  unsigned with_work_ = UINT_MAX;
   int changes_ = 0;
   Duration at_[2]{};
 };
@@ -112,7 +114,7 @@ TEST(WorkerTuning, messages_that_are_long_on_the_average_are_never_tried_with_fe
 }
 TEST(WorkerTuning, nor_is_what_leaves_one_of_them_idle) {
   Machine machine(2);
-  machine.set_worked(false);
+  machine.set_with_work(1);
   machine.run_for(1s, one_is_twice_as_fast);
   EXPECT_EQ(machine.changes(), 0);
 }
@@ -120,7 +122,7 @@ TEST(WorkerTuning, nor_are_more_kept_who_found_nothing_to_do) {
   Machine machine(2);
   machine.run_for(50ms, one_is_twice_as_fast);
   ASSERT_EQ(machine.limit(), 1U);
-  machine.set_worked(false);
+  machine.set_with_work(1);
   // It is measured as twice as much; but it was the machine that got faster.
   for (int ms = 0; ms < 3'000; ++ms) machine.run_for(1ms, [ms](unsigned) { return 6'000 + 100 * ms; });
   EXPECT_EQ(machine.limit(), 1U);

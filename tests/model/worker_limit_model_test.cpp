@@ -128,9 +128,7 @@ TEST(WorkerLimitModel, the_same_where_the_limit_is_raised_again_in_many_random_s
 }
 /// At any time: who is parked below a limit that is in force has been notified, or lifts it.
 struct NobodyIsParked : Crew<Mistake::none, 0, 3> {
-  void imposes_two() {
-    if (limit.impose(2, parking)) imposed.store(1, memory_order::seq_cst);
-  }
+  void imposes_two() { limit.impose(2, parking); }
   void parks() {
     limit.lift();
     const auto key = parking.prepare();
@@ -144,7 +142,6 @@ struct NobodyIsParked : Crew<Mistake::none, 0, 3> {
     const bool both = parked.load() == 1 && limit.in_force();
     model::require(!both, "nobody sleeps below the limit");
   }
-  ModelAtomics::Atomic<std::uint32_t> imposed{0};
   ModelAtomics::Atomic<std::uint32_t> parked{0};
 };
 struct ImposesBlindly : NobodyIsParked {
