@@ -206,6 +206,8 @@ int Launcher::Impl::stop(Runtime& runtime, launcher_detail::Signals& signals, la
   while (!stopped.load(std::memory_order_acquire)) {
     if (const std::optional<int> again = signals.wait(bell, began + waited - clock.now())) {
       say(name, "second signal: out at once");
+      // Nobody joins it any more: it may end before the process does, which is no leak.
+      stopping.detach();
       _exit(128 + *again);
     }
     if (clock.now() < began + waited) continue;
