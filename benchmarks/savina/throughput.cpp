@@ -1,5 +1,5 @@
 // throughput: A actors get N messages each, in turn, and do a little work on each (fork-join, throughput). One op is a
-// message.
+// message. Who sends them gives way after each round.
 #include "savina/savina.hpp"
 
 namespace bench::savina {
@@ -27,6 +27,7 @@ struct Forker {
     }
     for (std::uint64_t m = 1; m <= start.messages; ++m) {
       for (const auto& worker : workers) worker.send(Job{m});
+      co_await cx.yield();
     }
     std::uint64_t sum = 0;
     for (const auto& worker : workers) {
