@@ -134,10 +134,9 @@ class RequestFor {
     record.actor = ask_ != nullptr ? ask_->actor : std::string_view("nobody");
     record.message = type_name<M>();
   }
-  /// Sends it; the answer comes to `port`.
-  void send(ReplyPort port, AskRecord& record) {
+  /// Sends it; the answer comes to `port`. `record` is one that describe() has filled in.
+  void send(ReplyPort&& port, AskRecord& record) {
     settle_turn();
-    describe(record);
     if (message_ == nullptr) {
       answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor)));
       return;
@@ -208,9 +207,9 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
     if (keeps_turn) this->probe_at_ = record_.sent + cycle_probe_after;
     this->enlist(cell, handle, deadline);
     ReplyPort port(&cell, cell.generation(), this->number_, deadline);
+    request_.describe(record_);
     if (keeps_turn) {
       // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
-      request_.describe(record_);
       if ((port.is_noted = note_waiting(cell, record_, this->number_))) noted_ = &cell;
     }
     request_.send(std::move(port), record_);

@@ -107,7 +107,7 @@ void skip_message(Cell& cell, const MessageDescriptor& descriptor, Undelivered w
 /// An answer on its way through the asker's lane.
 template <class T>
 struct ReplyNode : LaneNode {
-  explicit ReplyNode(Result<T> r) : result(std::move(r)) {}
+  explicit ReplyNode(Result<T>&& r) : result(std::move(r)) {}
   Result<T> result;
   std::uint32_t number = 0;
 };
@@ -129,25 +129,27 @@ void run_reply(LaneNode& node, Cell* cell) {
   if (awaiter != nullptr) cell->wake_awaiter(*awaiter);
 }
 
+/// Afterwards the port is nobody's.
 template <class T>
-void answer(ReplyPort port, Result<T> result) {
-  if (port.cell != nullptr) {
-    const Visit visit(port.cell);
-    if (visit.core() == nullptr) {
-      port.slot = nullptr;  // gone with its Runtime
+void answer(ReplyPort&& port, Result<T>&& result) {
+  Cell* const asker = std::exchange(port.cell, nullptr);
+  if (asker != nullptr) {
+    void* memory = std::exchange(port.slot, nullptr);
+    const Visit visit(asker);
+    if (visit.core() == nullptr) return;  // the memory has gone with its Runtime
+    // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
+    if (asker->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) [[unlikely]] {
+      if (memory != nullptr) deallocate_frame(memory);
       return;
     }
-    // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
-    if (port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) return;
-    void* memory = std::exchange(port.slot, nullptr);
     if (memory == nullptr) memory = allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>));
     auto* const node = ::new (memory) ReplyNode<T>(std::move(result));
     node->run = &run_reply<T>;
     node->generation = port.generation;
     node->number = port.number;
-    port.cell->post_lane(*node);
-  } else if (port.outside != nullptr) {
-    static_cast<OutsideAskOf<T>&>(*port.outside).put(std::move(result));
+    asker->post_lane(*node);
+  } else if (const auto outside = std::exchange(port.outside, nullptr)) {
+    static_cast<OutsideAskOf<T>&>(*outside).put(std::move(result));
   }
 }
 

@@ -316,6 +316,7 @@ PendingAnswer<reply_t<A, M>> OutsideRequest<A, M>::polled_within(Duration d) && 
   const Instant deadline = clock.now() + d;
   auto state = std::make_shared<detail::OutsideAskOf<T>>();
   detail::AskRecord record;
+  request_.describe(record);
   request_.send(detail::ReplyPort(state, deadline), record);
   return PendingAnswer<T>(std::move(state), deadline, clock);
 }
@@ -331,6 +332,7 @@ Result<reply_t<A, M>> OutsideRequest<A, M>::within(Duration d) && {
   record.sent = clock.now();
   const Instant deadline = record.sent + d;
   auto state = std::make_shared<detail::OutsideAskOf<T>>();
+  request_.describe(record);
   request_.send(detail::ReplyPort(state, deadline), record);
   using State = detail::OutsideAskOf<T>;
   runtime_.wait_until(

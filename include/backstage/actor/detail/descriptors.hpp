@@ -48,9 +48,9 @@ decltype(auto) pass(M& message) {
   }
 }
 
-/// Calls A::handle with the message and gives its outcome to `sink`.
+/// Calls A::handle with the message and gives its outcome to `sink`, which a coroutine takes with it.
 template <class A, class M, class Sink>
-Handled invoke(Cell& cell, M& message, Sink sink) {
+Handled invoke(Cell& cell, M& message, Sink& sink) {
   using P = parameter_t<A, M>;
   using R = handler_result_t<A, M>;
   using T = reply_t<A, M>;
@@ -110,7 +110,7 @@ Handled invoke(Cell& cell, M& message, Sink sink) {
 
 /// Puts the message into the waiting event loop's slot and resumes it.
 template <class A, class M, class Sink>
-Handled deliver(Cell& cell, M& message, Sink sink) {
+Handled deliver(Cell& cell, M& message, Sink& sink) {
   using Loop = loop_t<A>;
   using Event = typename Loop::inbox::Event;
   InboxBase& inbox = *waiting_inbox(cell);
@@ -132,12 +132,16 @@ Handled deliver(Cell& cell, M& message, Sink sink) {
 }
 
 template <class A, class M, class Sink>
-Handled dispatch(Cell& cell, M& message, Sink sink) {
+Handled dispatch_to(Sink& sink, Cell& cell, M& message) {
   if constexpr (HasHandler<A, M>) {
-    return invoke<A, M>(cell, message, std::move(sink));
+    return invoke<A, M>(cell, message, sink);
   } else {
-    return deliver<A, M>(cell, message, std::move(sink));
+    return deliver<A, M>(cell, message, sink);
   }
+}
+template <class A, class M, class Sink>
+Handled dispatch(Cell& cell, M& message, Sink sink) {
+  return dispatch_to<A>(sink, cell, message);
 }
 
 /// Destroys a message when the handler is done with it, also when it throws (M8: a coroutine has its own copy).
@@ -247,7 +251,7 @@ Handled handle_ask(Cell& cell, Envelope& envelope) {
     }
   }
   AskAnswer<T> sink(std::move(whole.port));
-  return dispatch<A, M>(cell, whole.message, std::move(sink));
+  return dispatch_to<A>(sink, cell, whole.message);
 }
 template <class A, class M>
 void abandon_ask(Envelope& envelope, Errc why) noexcept {
