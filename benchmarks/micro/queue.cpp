@@ -8,7 +8,7 @@
 
 namespace {
 
-struct alignas(16) Node {
+struct Node {
   std::atomic<Node*> next{nullptr};
 };
 using List = backstage::detail::MessageList<Node>;

@@ -50,7 +50,7 @@ void drop_leftovers(Cell& cell) noexcept {
   cell.lane_rest = nullptr;
   Envelope* retired = nullptr;
   while (Envelope* const envelope = cell.mailbox.take(cell.queue, retired)) {
-    envelope->descriptor->abandon(*envelope, Errc::gone);  // its memory goes with the pool
+    envelope->descriptor().abandon(*envelope, Errc::gone);  // its memory goes with the pool
   }
 }
 

@@ -38,7 +38,7 @@ void drop(Core& core, WorkerContext* context, Cell* cell, Envelope& envelope, Un
 void dead_letter(CoreFace& face, WorkerContext* context, Cell* cell, Envelope& envelope, Undelivered why) noexcept {
   Core& core = Core::of(face);
   if (!(planted(Mistake::drop_not_counted) && why == Undelivered::drop_oldest)) core.count(context, why);
-  const MessageDescriptor& descriptor = *envelope.descriptor;
+  const MessageDescriptor& descriptor = envelope.descriptor();
   // Only a cell's own turn may name it: for anybody else it may be going away right now.
   std::string path;
   if (cell != nullptr && cell == current_cell()) path = path_if_memory(*cell);
@@ -117,7 +117,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
     if (cell.mailbox.push(&envelope)) core.scheduler->schedule(cell);
     return Admission::admitted;
   }
-  const std::size_t weight = envelope.descriptor->weight(envelope);
+  const std::size_t weight = envelope.descriptor().weight(envelope);
   const std::lock_guard lock(side->mutex);
   if (side->generation != generation) return Admission::gone;
   let_in(core, context, cell, *side);
@@ -250,7 +250,7 @@ std::uint32_t taken_from(Cell& target) noexcept {
 void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position) {
   Core& core = Core::of(face);
   const std::uint32_t generation = envelope.generation;
-  const bool system = envelope.descriptor->kind == SendKind::system;
+  const bool system = envelope.descriptor().kind == SendKind::system;
   const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
   if (gate >> gate_bit::bits != generation) return drop(core, context, &cell, envelope, Undelivered::gone);
   if ((gate & gate_bit::refusing) != 0 && !system) {
@@ -267,7 +267,7 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
     return drop(core, context, &cell, envelope,
                 cell.drops_newest.load(std::memory_order_relaxed) ? Undelivered::drop_newest : Undelivered::full);
   }
-  const std::size_t weight = envelope.descriptor->weight(envelope);
+  const std::size_t weight = envelope.descriptor().weight(envelope);
   SideBox::Queue oldest;
   bool refused = false;
   Undelivered why = Undelivered::full;

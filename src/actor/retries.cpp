@@ -17,10 +17,10 @@ namespace detail {
 
 void Retries::before(Cell& cell, Core& core, WorkerContext* context, const Envelope& envelope) noexcept {
   done(cell);
-  if (envelope.descriptor->copy == nullptr) return;
+  if (envelope.descriptor().copy == nullptr) return;
   try {
     Extras& extras = cell.need_extras();
-    extras.in_hand = envelope.descriptor->copy(core, context, envelope);
+    extras.in_hand = envelope.descriptor().copy(core, context, envelope);
   } catch (...) {
     // It cannot be copied now: it will not be tried again.
   }
@@ -36,7 +36,7 @@ void Retries::drop(Cell& cell) noexcept {
   if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;
   Envelope* const envelope = std::exchange(cell.extras->in_hand, nullptr);
   cell.extras->retry = false;
-  envelope->descriptor->abandon(*envelope, Errc::failed);
+  envelope->descriptor().abandon(*envelope, Errc::failed);
   free_envelope(cell.core(), context_for(&cell.core()), *envelope);
 }
 
@@ -55,7 +55,7 @@ void Retries::failed_in(Cell& cell, Root& root) noexcept {
 void Retries::drop(Cell& cell, Root& root) noexcept {
   Envelope* const envelope = std::exchange(root.in_hand, nullptr);
   if (envelope == nullptr) return;
-  envelope->descriptor->abandon(*envelope, Errc::failed);
+  envelope->descriptor().abandon(*envelope, Errc::failed);
   free_envelope(cell.core(), context_for(&cell.core()), *envelope);
 }
 
@@ -75,7 +75,7 @@ void Retries::failed(Cell& cell) noexcept {
     ++extras.quarantined;
     try {
       Core& core = cell.core();
-      const std::string_view message = extras.in_hand->descriptor->message;
+      const std::string_view message = extras.in_hand->descriptor().message;
       const Error error = cell.failure != nullptr ? cell.failure->error() : Error(Errc::failed);
       core.logger(cell.full_path())
           .error("message set aside", {{"message", message}, {"tries", extras.tries + 1}, {"error", error.text()}});

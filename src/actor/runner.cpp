@@ -21,7 +21,7 @@ constexpr unsigned patience_with_a_push =
 
 /// Of the running worker's own.
 inline void retire(Envelope* retired) noexcept {
-  if (retired != nullptr) this_turn->cache->deallocate(retired, retired->descriptor->size);
+  if (retired != nullptr) this_turn->cache->deallocate(retired, retired->descriptor().size);
 }
 void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
@@ -42,8 +42,8 @@ void resume_ready(Cell& cell) {
 /// It was meant for somebody who had the place before.
 [[gnu::noinline]] void drop_late(Core& core, WorkerContext* context, Envelope& envelope) {
   core.count(context, Undelivered::gone);
-  core.report_dead_letter(Undelivered::gone, *envelope.descriptor, {});
-  envelope.descriptor->abandon(envelope, Errc::gone);
+  core.report_dead_letter(Undelivered::gone, envelope.descriptor(), {});
+  envelope.descriptor().abandon(envelope, Errc::gone);
 }
 
 /// Its asker waits no longer. False: it does.
@@ -54,8 +54,8 @@ bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& enve
     now = this_turn->worker->fresh_now();
   if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
     core.count(context, Undelivered::expired);
-    core.report_dead_letter(Undelivered::expired, *envelope.descriptor, path_if_memory(cell));
-    envelope.descriptor->abandon(envelope, Errc::timeout);
+    core.report_dead_letter(Undelivered::expired, envelope.descriptor(), path_if_memory(cell));
+    envelope.descriptor().abandon(envelope, Errc::timeout);
     return true;
   }
   // relaxed: read for the text of a timeout only.
@@ -71,17 +71,17 @@ inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
 
 void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   if (envelope.generation != cell.generation()) return drop_late(core, context, envelope);
-  if (envelope.descriptor->kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
+  if (envelope.descriptor().kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
   count_handled(cell, *context);
-  this_turn->worker->note(&envelope.descriptor->message);
+  this_turn->worker->note(&envelope.descriptor().message);
   if (cell.retries) [[unlikely]] {
     Retries::before(cell, core, context, envelope);
-    if (envelope.descriptor->handle(cell, envelope) == Handled::done) Retries::done(cell);
+    if (envelope.descriptor().handle(cell, envelope) == Handled::done) Retries::done(cell);
     return;
   }
-  (void)envelope.descriptor->handle(cell, envelope);
+  (void)envelope.descriptor().handle(cell, envelope);
 }
 
 /// What made the last incarnation fail, once more. It was counted the first time.
@@ -95,20 +95,20 @@ void handle_again(Cell& cell, Core& core, WorkerContext* context) {
     ~FreeAfter() { free_envelope(core, context, *envelope); }
   } const guard{core, context, std::exchange(extras.in_hand, nullptr)};
   const std::uint32_t tries = extras.tries;
-  const std::string_view* const message = &guard.envelope->descriptor->message;
-  if (guard.envelope->descriptor->kind == SendKind::ask) {
+  const std::string_view* const message = &guard.envelope->descriptor().message;
+  if (guard.envelope->descriptor().kind == SendKind::ask) {
     const auto& port = *reinterpret_cast<const ReplyPort*>(guard.envelope + 1);
     if (port.deadline <= this_turn->worker->fresh_now()) {
       extras.tries = 0;
-      skip_request(cell, *guard.envelope->descriptor);
-      guard.envelope->descriptor->abandon(*guard.envelope, Errc::timeout);
+      skip_request(cell, guard.envelope->descriptor());
+      guard.envelope->descriptor().abandon(*guard.envelope, Errc::timeout);
       return;
     }
   }
   this_turn->worker->note(message);
   Retries::before(cell, core, context, *guard.envelope);
   extras.tries = tries;
-  if (guard.envelope->descriptor->handle(cell, *guard.envelope) == Handled::done) Retries::done(cell);
+  if (guard.envelope->descriptor().handle(cell, *guard.envelope) == Handled::done) Retries::done(cell);
 }
 
 /// Frees what late senders left in the lane of a place that is nobody's. It may become somebody's meanwhile.
@@ -136,8 +136,8 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
     retire(core, context, retired);
     if (envelope == nullptr) break;
     core.count(context, Undelivered::gone);
-    core.report_dead_letter(Undelivered::gone, *envelope->descriptor, {});
-    envelope->descriptor->abandon(*envelope, Errc::gone);
+    core.report_dead_letter(Undelivered::gone, envelope->descriptor(), {});
+    envelope->descriptor().abandon(*envelope, Errc::gone);
   }
   Envelope* retired = nullptr;
   if (!cell.mailbox.try_idle(cell.queue, retired)) return false;
@@ -196,10 +196,10 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
     Handled outcome = Handled::done;
     if (envelope->generation != generation()) {
       drop_late(core, &context, *envelope);
-    } else if (envelope->descriptor->kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
+    } else if (envelope->descriptor().kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
       count_handled(*this, context);
-      worker.note(&envelope->descriptor->message);
-      outcome = envelope->descriptor->handle(*this, *envelope);
+      worker.note(&envelope->descriptor().message);
+      outcome = envelope->descriptor().handle(*this, *envelope);
     }
     end_outbox(core, context);
     // acquire: as in run().
@@ -425,8 +425,8 @@ bool Cell::drain_vacant_once(Core& core, WorkerContext* context) noexcept {
     return false;
   }
   core.count(context, Undelivered::ended);
-  core.report_dead_letter(Undelivered::ended, *envelope->descriptor, {});
-  envelope->descriptor->abandon(*envelope, Errc::gone);
+  core.report_dead_letter(Undelivered::ended, envelope->descriptor(), {});
+  envelope->descriptor().abandon(*envelope, Errc::gone);
   return true;
 }
 

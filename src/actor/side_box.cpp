@@ -72,7 +72,7 @@ void nudge(Cell& cell, std::uint32_t bit) noexcept {
 /// Those who wait for room in a box that takes no more: never sent, so nothing to count.
 void turn_away(CoreFace& core, WorkerContext* context, std::list<SideBox::Waiting>& waiting, Admission why) noexcept {
   for (const SideBox::Waiting& one : waiting) {
-    const MessageDescriptor& descriptor = *one.envelope->descriptor;
+    const MessageDescriptor& descriptor = one.envelope->descriptor();
     answer<void>(port_of(one), admission_error(why, descriptor.actor));
     descriptor.abandon(*one.envelope, why == Admission::stopping ? Errc::stopping : Errc::gone);
     free_envelope(core, context, *one.envelope);
@@ -121,10 +121,10 @@ SideBox::Queue make_room(SideBox& side, std::size_t weight) noexcept {
   Envelope* before = nullptr;
   for (Envelope* at = side.queue.front(); at != nullptr && is_full(side, weight);) {
     Envelope* const next = SideBox::Queue::after(*at);
-    if (at->descriptor->kind == SendKind::system) {
+    if (at->descriptor().kind == SendKind::system) {
       before = at;
     } else {
-      side.bytes -= at->descriptor->weight(*at);
+      side.bytes -= at->descriptor().weight(*at);
       ++side.taken;
       out.push_back(side.queue.remove_after(before));
     }
@@ -142,7 +142,7 @@ Envelope* take_from_side(Cell& cell) noexcept {
     return nullptr;
   }
   Envelope& envelope = side.queue.remove_after(nullptr);
-  side.bytes -= envelope.descriptor->weight(envelope);
+  side.bytes -= envelope.descriptor().weight(envelope);
   if (planted(Mistake::lost_wake_up) && side.queue.size() == 1) {
     cell.signals.fetch_and(~signal::side_queue, std::memory_order_seq_cst);
   }
@@ -163,7 +163,7 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
     ~Unsent() {
       if (slot != nullptr) deallocate_frame(slot);
       if (envelope == nullptr) return;
-      envelope->descriptor->abandon(*envelope, Errc::dropped);
+      envelope->descriptor().abandon(*envelope, Errc::dropped);
       free_envelope(core, context, *envelope);
     }
   } ours{core, context, &envelope, slot};
@@ -174,7 +174,7 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
   }
   // All that waiting needs, while it may still fail.
   std::list<SideBox::Waiting> me{
-      {&sender, sender.generation(), number, &envelope, envelope.descriptor->weight(envelope), slot}};
+      {&sender, sender.generation(), number, &envelope, envelope.descriptor().weight(envelope), slot}};
   if (verdict == Admission::full) {
     SideBox& side = side_of(target);
     const std::lock_guard lock(side.mutex);
@@ -232,7 +232,7 @@ bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std:
   if (mine == nullptr) return false;
   if (slot != nullptr) deallocate_frame(slot);
   // It was never sent: nothing to count.
-  mine->descriptor->abandon(*mine, Errc::timeout);
+  mine->descriptor().abandon(*mine, Errc::timeout);
   free_envelope(*visit.core(), visit.context(), *mine);
   return true;
 }

@@ -352,9 +352,9 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
     if (retired != nullptr) free_envelope(core, context, *retired);
     if (envelope == nullptr) break;
     core.count(context, why);
-    core.report_dead_letter(why, *envelope->descriptor, path_if_memory(cell));
+    core.report_dead_letter(why, envelope->descriptor(), path_if_memory(cell));
     if (planted(Mistake::ask_unanswered_on_end) && cell.killed) continue;
-    envelope->descriptor->abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
+    envelope->descriptor().abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
   }
   if (why != Undelivered::restarted) return;  // who closes the place closes its side box
   while ((cell.signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) {

@@ -97,14 +97,14 @@ void handle_tick(Cell& cell) {
   count_sent(core, context);
   core.count_handled(context);
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  this_turn->worker->note(&envelope->descriptor->message);
+  this_turn->worker->note(&envelope->descriptor().message);
   struct FreeAfter {
     Core& core;
     WorkerContext* context;
     Envelope* envelope;
     ~FreeAfter() { free_envelope(core, context, *envelope); }
   } const guard{core, context, envelope};
-  (void)envelope->descriptor->handle(cell, *envelope);
+  (void)envelope->descriptor().handle(cell, *envelope);
 }
 
 bool submit_blocking(Cell& cell, MoveFunction<void()> job) {

@@ -49,7 +49,8 @@ static_assert([] {
   }
   return true;
 }());
-static_assert(class_of(0) == 0 && class_of(32) == 0 && class_of(33) == 1 && class_of(4096) == class_count - 1);
+static_assert(class_of(0) == 1 && class_of(16) == 1 && class_of(17) == 0 && class_of(24) == 0);
+static_assert(class_of(25) == 1 && class_of(32) == 1 && class_of(33) == 2 && class_of(4096) == class_count - 1);
 static_assert(sizeof(Block) <= class_bytes.front());
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 
 using namespace backstage;
 
-struct alignas(16) Node {
+struct Node {
   std::atomic<Node*> next{nullptr};
   int value = 0;
 };

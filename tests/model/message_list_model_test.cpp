@@ -16,7 +16,7 @@ namespace {
 
 using std::memory_order;
 
-struct alignas(16) Message {
+struct alignas(8) Message {
   ModelAtomics::Atomic<Message*> next{nullptr};
   model::Plain<int> payload{0};
 };

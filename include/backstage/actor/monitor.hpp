@@ -86,7 +86,7 @@ Handled handle_watched(Cell& cell, Envelope& envelope) {
   const bool awaited = is_awaited(cell, *whole.watch, std::is_same_v<M, Down>);
   release_watch(whole.watch);
   if (!awaited) {
-    skip_message(cell, *envelope.descriptor, Undelivered::cancelled);
+    skip_message(cell, envelope.descriptor(), Undelivered::cancelled);
     return Handled::done;
   }
   return dispatch<A, M>(cell, whole.message, NoAnswer{});

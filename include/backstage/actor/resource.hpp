@@ -78,7 +78,7 @@ Handled handle_feed(Cell& cell, Envelope& envelope) {
   const DestroyAfter<std::shared_ptr<SubscriptionState>> guard{whole.state};
   std::optional<BoardNews> news = take_news(cell, *whole.state);
   if (!news) {
-    skip_message(cell, *envelope.descriptor, Undelivered::cancelled);
+    skip_message(cell, envelope.descriptor(), Undelivered::cancelled);
     return Handled::done;
   }
   if (news->kind == BoardNews::Kind::value) {
@@ -242,7 +242,7 @@ Handled handle_broken(Cell& cell, Envelope& envelope) {
   auto& whole = reinterpret_cast<BrokenEnvelope<T>&>(envelope);
   const DestroyAfter<LinkBroken<T>> guard{whole.message};
   if (whole.incarnation != incarnation_of(cell)) {
-    skip_message(cell, *envelope.descriptor, Undelivered::cancelled);
+    skip_message(cell, envelope.descriptor(), Undelivered::cancelled);
     return Handled::done;
   }
   return dispatch<A, LinkBroken<T>>(cell, whole.message, NoAnswer{});

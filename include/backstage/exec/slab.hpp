@@ -8,7 +8,8 @@
 // Threads: a SlabCache belongs to one thread at a time; SlabPool and SharedSlab may be used from any.
 // Promises:
 //  (1) A block goes to one owner at a time; the size (and alignment) given back is the one asked for.
-//  (2) Blocks are aligned to 16; to 64 when asked for with that alignment, and beyond through operator new.
+//  (2) Blocks are aligned to 16, but those of 17 to 24 bytes to 8: nothing of such a size needs more. To 64 when asked
+//      for with that alignment, and beyond through operator new.
 //  (3) What is free beyond two magazines a class and cache is kept while it is needed now and then, and goes back to the
 //      system with trim(): the chunks that nobody has needed since the last one. Addresses stay the pool's until it dies.
 //  (4) census() counts exactly what is live, provided that no cache is in use meanwhile.
@@ -70,24 +71,28 @@ inline constexpr std::size_t chunk_bytes = 64 * 1024;
 inline constexpr std::size_t chunk_begin = 64;  // of the blocks, behind the header
 static_assert(sizeof(Chunk) <= chunk_begin);
 
-/// 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
-inline constexpr std::array<std::uint16_t, 18> class_bytes{32,  64,  96,  128, 160, 192, 224,  256,  320,
+/// 24 for the shortest messages, 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
+inline constexpr std::array<std::uint16_t, 19> class_bytes{24,  32,  64,  96,  128, 160, 192,  224,  256, 320,
                                                            384, 448, 512, 640, 768, 896, 1024, 2048, 4096};
 inline constexpr std::size_t class_count = class_bytes.size();
 inline constexpr std::size_t max_pooled = class_bytes.back();
 
+inline constexpr std::size_t step_bytes = 8;
 inline constexpr auto class_of_step = [] {
-  std::array<std::uint8_t, max_pooled / 32 + 1> table{};
-  std::uint8_t c = 0;
+  std::array<std::uint8_t, max_pooled / step_bytes + 1> table{};
+  std::uint8_t c = 1;
   for (std::size_t step = 0; step < table.size(); ++step) {
-    while (class_bytes[c] < step * 32) ++c;
-    table[step] = c;
+    while (class_bytes[c] < step * step_bytes) ++c;
+    // Of 16 bytes and less some may need an alignment of 16.
+    table[step] = step * step_bytes == class_bytes.front() ? 0 : c;
   }
   return table;
 }();
 
 /// Precondition: bytes <= max_pooled.
-[[nodiscard]] constexpr std::size_t class_of(std::size_t bytes) noexcept { return class_of_step[(bytes + 31) / 32]; }
+[[nodiscard]] constexpr std::size_t class_of(std::size_t bytes) noexcept {
+  return class_of_step[(bytes + step_bytes - 1) / step_bytes];
+}
 
 /// How many blocks a magazine holds: 128, fewer of the large ones (32 KiB together), at least 8.
 [[nodiscard]] constexpr std::uint32_t magazine_blocks(std::size_t c) noexcept {
@@ -121,7 +126,7 @@ class SlabCache {
   SlabCache(const SlabCache&) = delete;
   SlabCache& operator=(const SlabCache&) = delete;
 
-  /// At least `bytes` bytes, aligned to 16. Throws std::bad_alloc when the system gives no more.
+  /// At least `bytes` bytes, aligned as promised. Throws std::bad_alloc when the system gives no more.
   [[nodiscard]] void* allocate(std::size_t bytes) {
     if (bytes <= slab_detail::max_pooled) [[likely]] {
       Rack& rack = racks_[slab_detail::class_of(bytes)];

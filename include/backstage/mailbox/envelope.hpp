@@ -6,6 +6,7 @@
 // Stability: internal layout, not part of the API.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -48,19 +49,41 @@ struct MessageDescriptor {
   Envelope* (*copy)(CoreFace&, WorkerContext*, const Envelope&) = nullptr;
   /// Room kept: an encoder for the wire. Null until a codec is known.
   bool (*encode)(const Envelope&, void* out) = nullptr;
+  /// Its place in `all_descriptors`, from when it is first sent on; 0: none yet.
+  mutable std::atomic<std::uint32_t> number{0};
 };
 
-/// 24 bytes in front of every message: an 8-byte message makes a 32-byte block.
+/// Every descriptor that was ever sent, by its number: an envelope has room for that, not for an address. What was never
+/// written to takes no memory.
+inline constexpr std::uint32_t most_descriptors = 1U << 16U;
+inline constinit std::array<std::atomic<const MessageDescriptor*>, most_descriptors> all_descriptors{};
+
+/// Any thread. Gives `descriptor` its number, once. Ends the process when there are more than `most_descriptors`: as many
+/// pairs of an actor's and a message's type as no program has.
+[[gnu::cold]] std::uint32_t enroll(const MessageDescriptor& descriptor) noexcept;
+
+/// 16 bytes in front of every message: an 8-byte message makes a 24-byte block.
 struct Envelope {
   explicit Envelope(const MessageDescriptor& d, std::uint32_t target_generation) noexcept
-      : descriptor(&d), generation(target_generation) {}
+      : number(number_of(d)), generation(target_generation) {}
+
+  // relaxed: whoever has the envelope got it from somebody who had seen the number, and so the entry.
+  [[nodiscard]] const MessageDescriptor& descriptor() const noexcept {
+    return *all_descriptors[number].load(std::memory_order_relaxed);
+  }
 
   std::atomic<Envelope*> next{nullptr};  // owned by MessageList
-  const MessageDescriptor* descriptor;
-  std::uint32_t generation;    // the target's, checked again when the message is handled
-  std::uint32_t reserved = 0;  // room kept
+  std::uint32_t number;                  // its descriptor's
+  std::uint32_t generation;              // the target's, checked again when the message is handled
+
+ private:
+  [[nodiscard]] static std::uint32_t number_of(const MessageDescriptor& descriptor) noexcept {
+    // acquire: pairs with the release in enroll(), which had written the entry.
+    const std::uint32_t known = descriptor.number.load(std::memory_order_acquire);
+    return known != 0 ? known : enroll(descriptor);
+  }
 };
-static_assert(sizeof(Envelope) == 24);
+static_assert(sizeof(Envelope) == 16);
 
 }  // namespace detail
 }  // namespace v0

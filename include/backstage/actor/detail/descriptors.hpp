@@ -186,7 +186,7 @@ Handled handle_plain(Cell& cell, Envelope& envelope) {
             cell,
             [](CoreFace& core, WorkerContext* context, Envelope& failed) {
               auto& it = reinterpret_cast<PlainEnvelope<M>&>(failed);
-              return &build<PlainEnvelope<M>>(core, context, *failed.descriptor, failed.generation,
+              return &build<PlainEnvelope<M>>(core, context, failed.descriptor(), failed.generation,
                                               std::move(it.message))
                           ->head;
             },
@@ -211,7 +211,7 @@ std::size_t weigh_plain(const Envelope& envelope) noexcept {
 template <class M, class T>
 Envelope* move_ask(CoreFace& core, WorkerContext* context, Envelope& failed) {
   auto& it = reinterpret_cast<AskEnvelope<M, T>&>(failed);
-  auto* const out = build<AskEnvelope<M, T>>(core, context, *failed.descriptor, failed.generation, ReplyPort(),
+  auto* const out = build<AskEnvelope<M, T>>(core, context, failed.descriptor(), failed.generation, ReplyPort(),
                                              std::move(it.message));
   out->port = std::move(it.port);
   out->port.has_begun = true;
@@ -225,7 +225,7 @@ Handled handle_ask(Cell& cell, Envelope& envelope) {
   const DestroyAfter<M> guard{whole.message};
   const DestroyAfter<ReplyPort> port_guard{whole.port};
   if (whole.port && is_given_up(whole.port)) {
-    skip_request(cell, *envelope.descriptor);
+    skip_request(cell, envelope.descriptor());
     return Handled::done;
   }
   // To be handled again if it fails: then the right to answer is kept with what is kept of the request. (A handler that
@@ -274,7 +274,7 @@ std::size_t weigh_ask(const Envelope& envelope) noexcept {
 template <class M>
 Envelope* copy_plain(CoreFace& core, WorkerContext* context, const Envelope& envelope) {
   const auto& whole = reinterpret_cast<const PlainEnvelope<M>&>(envelope);
-  return &build<PlainEnvelope<M>>(core, context, *envelope.descriptor, envelope.generation, whole.message)->head;
+  return &build<PlainEnvelope<M>>(core, context, envelope.descriptor(), envelope.generation, whole.message)->head;
 }
 template <class M>
 consteval auto copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, const Envelope&) {
@@ -289,7 +289,7 @@ consteval auto copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, const Env
 template <class M, class T>
 Envelope* copy_ask(CoreFace& core, WorkerContext* context, const Envelope& envelope) {
   const auto& whole = reinterpret_cast<const AskEnvelope<M, T>&>(envelope);
-  return &build<AskEnvelope<M, T>>(core, context, *envelope.descriptor, envelope.generation, ReplyPort(),
+  return &build<AskEnvelope<M, T>>(core, context, envelope.descriptor(), envelope.generation, ReplyPort(),
                                    whole.message)
               ->head;
 }

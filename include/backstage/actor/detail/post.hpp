@@ -181,7 +181,7 @@ template <class Block, class... X>
 
 /// Frees an envelope's memory; its payload is destroyed already.
 inline void free_envelope(CoreFace& core, WorkerContext* context, Envelope& envelope) noexcept {
-  const std::uint32_t bytes = envelope.descriptor->size;
+  const std::uint32_t bytes = envelope.descriptor().size;
   free_block(core, context, &envelope, bytes);
 }
 

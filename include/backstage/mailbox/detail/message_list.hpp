@@ -18,7 +18,7 @@
 //      awake --push()--> node ; node --push()--> node
 //      node (taken, no successor) --try_idle()--> idle ; awake --try_idle()--> idle
 //
-// The word: 44 bits of the node's address (48 bits, 16-aligned; 0 idle, 1 awake), then 20 bits that count the pushes. They
+// The word: 45 bits of the node's address (48 bits, 8-aligned; 0 idle, 1 awake), then 19 bits that count the pushes. They
 // make a push one compare-exchange, which sees the count as it is at that very instant: no addition beside it, and no
 // bound overshot. An exchange would be a little cheaper where many push at once, but it needs a count of its own. That a node
 // comes back at the same address is no harm: the word says that it is the last now, and that is all a push must know.
@@ -43,13 +43,13 @@ enum class Push : std::uint8_t {
   full,  ///< it is not in: no room, as far as the limit knows
 };
 
-/// Node: `typename Atomics::template Atomic<Node*> next;`, aligned to 16.
+/// Node: `typename Atomics::template Atomic<Node*> next;`, aligned to 8.
 template <class Node, class Atomics = StdAtomics>
 class MessageList {
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
-  static constexpr unsigned count_bits = 20;
+  static constexpr unsigned count_bits = 19;
   static constexpr std::uint64_t count_mask = (1U << count_bits) - 1;
   static constexpr std::uint64_t idle = 0;
   static constexpr std::uint64_t awake = 1;
@@ -184,8 +184,8 @@ class MessageList {
 
   static std::uint64_t of(const Node* node) noexcept {
     const auto bits = reinterpret_cast<std::uintptr_t>(node);
-    assert(bits % 16 == 0 && bits >> 48U == 0 && "a node's address fits into the tail word");
-    return bits >> 4U;
+    assert(bits % 8 == 0 && bits >> 48U == 0 && "a node's address fits into the tail word");
+    return bits >> 3U;
   }
   static std::uint64_t address(std::uint64_t word) noexcept { return word >> count_bits; }
   static std::uint64_t pack(std::uint64_t address, std::uint64_t count) noexcept {
@@ -229,7 +229,7 @@ class MessageList {
       return address(before) == idle ? Push::idle : Push::busy;
     }
     // The predecessor lives until its successor is linked (promise 4). release: as above.
-    reinterpret_cast<Node*>(address(before) << 4U)->next.store(first, std::memory_order_release);
+    reinterpret_cast<Node*>(address(before) << 3U)->next.store(first, std::memory_order_release);
     return Push::busy;
   }
 
