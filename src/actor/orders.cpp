@@ -2,6 +2,7 @@
 // nodes by which the runtime speaks to it (promise M3). Nothing here allocates.
 #include "../base/planted.hpp"
 #include "core.hpp"
+#include "hand_over.hpp"
 #include "lifecycle.hpp"
 
 namespace backstage {
@@ -21,37 +22,8 @@ void Cell::signal_command(std::uint32_t bits) noexcept {
   if (mailbox.wake()) schedule();
 }
 
-/// Before the lane is even looked at: who waits is mostly idle, or parked, and whoever wakes it owns it until it has
-/// scheduled it. Then `node` may stand where the owner keeps what it took from the lane. Not if something is in the
-/// lane: that comes first, if it is the same poster's. False: it is not ours, or nobody's place.
-inline bool Cell::take_to_hand_over(LaneNode& node) noexcept {
-  // relaxed: a guess; the exchange below decides.
-  const std::uint32_t seen = signals.load(std::memory_order_relaxed);
-  if ((seen & signal::parked) != 0) {
-    // acquire: pairs with the exchange that parked it; it was alive then, and nobody but its owner changes that.
-    if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) == 0) return false;
-  } else {
-    if (!mailbox.wake()) return false;
-  }
-  const bool is_alive = (signals.load(std::memory_order_relaxed) & signal::alive) != 0;
-  if (is_alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed)) {
-    node.lane_next = nullptr;
-    lane_rest = &node;
-  } else {
-    lane.push(&node);
-  }
-  schedule();
-  return true;
-}
-
 void Cell::post_lane(LaneNode& node) noexcept {
-  if (take_to_hand_over(node)) return;
-  lane.push(&node);
-  if ((signals.load(std::memory_order_seq_cst) & signal::parked) != 0) {
-    if ((signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0) schedule();
-    return;
-  }
-  if (mailbox.wake()) schedule();
+  if (leave_word(*this, node)) schedule();
 }
 
 bool order_cell(Cell* cell, std::uint32_t generation, std::uint32_t orders) noexcept {

@@ -366,7 +366,6 @@ class alignas(64) Cell final : public Context, public Runnable {
 
  private:
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
-  [[nodiscard]] bool take_to_hand_over(LaneNode& node) noexcept;
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);

@@ -1,0 +1,59 @@
+// How word is left for an actor in its lane, and the actor made to look (promise M3).
+//
+// Place: `signals` (signal::parked, signal::alive), `mailbox` (MessageList), `lane` (Lane), and `lane_rest`, which is its
+// owner's: what was taken from the lane and has not been run yet.
+//
+// Promises
+//   (1) The node is run once, in a turn that begins, or looks into the lane again, afterwards.
+//   (2) Nodes of one poster are run in the order in which they were posted; so are those of two, the second of whom knows
+//       that the first has posted.
+//   (3) Nothing is allocated, nobody waits.
+// Why: whoever finds the place idle (wake() says so) or takes its parked bit owns it until it has scheduled it, as the run
+// loop's own turn does. So it may put the node where the owner keeps what it took from the lane, which saves a push here and
+// an exchange there: most who are left word are waiting for it. But
+//   - not while something is in the lane: a run loop that parks, or goes idle, looks there only afterwards, and it may be
+//     this poster's (2). A push that happened before is seen by the look, whatever its order (coherence).
+//   - not in a place that is nobody's: there the run loop takes from the lane what was meant for the former owner. Alive is
+//     as good an answer as not: whoever makes it somebody's schedules it only if nobody else has woken it.
+// Else the node goes into the lane first, and then the place is looked at (seq_cst, both): Dekker's pattern with the run loop,
+// which parks or goes idle and then looks into the lane.
+// Checked: tests/model/hand_over_model_test.cpp.
+#pragma once
+
+#include <atomic>
+
+#include "backstage/actor/detail/cell.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+/// Whether the caller owns the place now.
+template <class Place>
+[[nodiscard]] bool take_idle(Place& place) noexcept {
+  // relaxed: a guess; the exchange decides. seq_cst there: it acquires what the owner had written when it parked.
+  if ((place.signals.load(std::memory_order_relaxed) & signal::parked) == 0) return place.mailbox.wake();
+  return (place.signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0;
+}
+
+/// Any thread. True: the caller must schedule the place.
+template <class Place, class Node>
+[[nodiscard]] bool leave_word(Place& place, Node& node) noexcept {
+  if (take_idle(place)) {
+    const bool is_alive = (place.signals.load(std::memory_order_relaxed) & signal::alive) != 0;
+    if (is_alive && place.lane_rest == nullptr && place.lane.empty(std::memory_order_relaxed)) {
+      node.lane_next = nullptr;
+      place.lane_rest = &node;
+    } else {
+      place.lane.push(&node);
+    }
+    return true;
+  }
+  place.lane.push(&node);
+  if ((place.signals.load(std::memory_order_seq_cst) & signal::parked) == 0) return place.mailbox.wake();
+  return (place.signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage
