@@ -1,4 +1,5 @@
-// memory: resident bytes per idle actor, before and after its first message. One op is an actor.
+// memory: resident bytes per idle actor, before and after its first message, when what the burst of spawning and sending took has
+// been given back. One op is an actor.
 // The actors are named and supervised, by default in all else; the driver's Ref to each of them (16 bytes) is counted.
 // The speed is that of spawning them.
 #include <atomic>
@@ -67,10 +68,11 @@ Outcome memory(const Settings& settings) {
   const Stopwatch watch;
   run<Spawn>(runtime, owner, n);
   const double seconds = watch.seconds();
-  std::this_thread::sleep_for(1s);
+  std::this_thread::sleep_for(2s);
   const std::uint64_t spawned = resident();
   run<SendOne>(runtime, owner);
   while (tally.seen.load(std::memory_order_acquire) < n) std::this_thread::sleep_for(20ms);
+  std::this_thread::sleep_for(2s);
   const std::uint64_t after = resident();
   check("sum of the values", tally.sum.load(), n * (n - 1) / 2);
   return {n, seconds,

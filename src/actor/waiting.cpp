@@ -247,9 +247,9 @@ Error timeout_error(const AskRecord& record, Instant now) {
         target.gate.load(std::memory_order_acquire) >> gate_bit::bits == record.generation) {
       // relaxed: for the text only.
       const char* const held_up = target.suspended.load(std::memory_order_relaxed) ? "; the actor is suspended" : "";
-      const auto before = MessageList<Envelope>::apart(record.position, record.taken_when_sent) - 1;
-      const auto behind = MessageList<Envelope>::apart(record.position, taken_from(target));
-      const std::string stood = ", " + std::to_string(std::max(before, 0)) + " stood before it";
+      const std::int64_t before = MessageList<Envelope>::distance(record.taken_when_sent, record.position) - 1;
+      const std::int64_t behind = before + 1 - (taken_from(target) - record.taken_when_sent);
+      const std::string stood = ", " + std::to_string(before) + " stood before it";
       const Instant began{target.request_began.load(std::memory_order_relaxed)};
       // The last one taken, and not begun: it was found expired in this same instant.
       // (The two clocks were not read with full precision.)
@@ -259,7 +259,7 @@ Error timeout_error(const AskRecord& record, Instant now) {
       }
       if (behind > 0) {
         text += ": it queued for " + to_string(now - record.sent) + " and was not begun" + stood + ", " +
-                std::to_string(std::max(behind - 1, 0)) + " still do" + held_up;
+                std::to_string(behind - 1) + " still do" + held_up;
         return Error(Errc::timeout, text);
       }
       if (behind == 0) {

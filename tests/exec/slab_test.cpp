@@ -57,7 +57,8 @@ TEST_P(SlabInBothModes, gives_every_size_with_the_alignment_promised) {
     EXPECT_TRUE(aligned(p, bytes > 16 && bytes <= 24 ? 8 : 16)) << bytes;
     std::memset(p, 0xAB, bytes);
     cache.deallocate(p, bytes);
-    for (const std::size_t align : {std::size_t{8}, std::size_t{32}, std::size_t{64}, std::size_t{256}}) {
+    for (const std::size_t align :
+         {std::size_t{8}, std::size_t{16}, std::size_t{32}, std::size_t{64}, std::size_t{256}}) {
       void* q = cache.allocate(bytes, align);
       EXPECT_TRUE(aligned(q, align)) << bytes << " to " << align;
       std::memset(q, 0xCD, bytes);

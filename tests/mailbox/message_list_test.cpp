@@ -27,9 +27,9 @@ TEST(M2, the_list_gives_nodes_in_the_order_pushed_and_each_back_once_it_is_no_lo
   std::array<Node, 3> nodes;
   std::uint32_t position = 0;
   EXPECT_TRUE(list.push(&nodes[0], &position));  // it was idle: the caller runs the owner
-  EXPECT_EQ(List::apart(position, 0), 1);
+  EXPECT_EQ(List::distance(0, position), 1);
   EXPECT_FALSE(list.push(&nodes[1], &position));
-  EXPECT_EQ(List::apart(position, 0), 2);
+  EXPECT_EQ(List::distance(0, position), 2);
   EXPECT_FALSE(list.push(&nodes[2]));
   EXPECT_EQ(list.depth(owned), 3U);
   Node* retired = nullptr;
@@ -117,22 +117,29 @@ TEST(M4, a_list_counts_right_beyond_what_its_word_can_tell_apart) {
   for (Node& node : nodes) ASSERT_EQ(list.take(owned, retired), &node);
   EXPECT_EQ(list.depth(owned), 0U);
   EXPECT_TRUE(list.try_idle(owned, retired));
-  // A bound wider than the word: the fast side has no room any more, the depth decides.
+  // A bound wider than the word: the fast side says each time that the depth decides, also where the count began anew.
   list.set_bound(owned, static_cast<std::uint32_t>(nodes.size()));
   std::size_t in = 0;
   for (Node& node : nodes) {
-    if (list.try_push(&node) == detail::Push::full) break;
+    ASSERT_EQ(list.try_push(&node), detail::Push::full) << in;
+    EXPECT_FALSE(list.has_room(1));
+    if (list.depth(owned) == in) (void)list.push(&node);
     ++in;
   }
+  EXPECT_EQ(list.depth(owned), nodes.size());
+  // Half of what the word tells apart is the widest that the fast side takes.
+  for (Node& node : nodes) ASSERT_EQ(list.take(owned, retired), &node);
+  list.set_bound(owned, List::numbers / 2);
+  in = 0;
+  while (in < nodes.size() - 1 && list.try_push(&nodes[in]) != detail::Push::full) ++in;
   EXPECT_EQ(in, List::numbers / 2);
-  EXPECT_EQ(list.depth(owned), in);
 }
 
 TEST(M7, numbers_of_pushes_are_compared_over_the_wrap) {
-  EXPECT_EQ(List::apart(5, 3), 2);
-  EXPECT_EQ(List::apart(3, 5), -2);
-  EXPECT_EQ(List::apart(List::numbers + 1, List::numbers - 1), 2);
-  EXPECT_EQ(List::apart(List::numbers - 1, List::numbers + 1), -2);
+  EXPECT_EQ(List::distance(3, 5), 2U);
+  EXPECT_EQ(List::distance(List::numbers - 1, List::numbers + 1), 2U);
+  EXPECT_EQ(List::distance(0, List::numbers - 1), List::numbers - 1);
+  EXPECT_EQ(List::distance(List::numbers + 7, 7 | List::numbers), 0U);
 }
 
 TEST(M4, a_mailbox_is_bounded_unless_it_says_that_it_is_not) {

@@ -61,6 +61,15 @@ struct LooksBeforeItPushes {
   }
 };
 
+struct AsksNotWhoseItIs {
+  static bool leave_word(Place& place, Node& node) {
+    if (!detail::take_idle(place)) return detail::leave_word(place, node);
+    node.lane_next = nullptr;
+    place.lane_rest = &node;
+    return true;
+  }
+};
+
 enum class Rests { parked, idle };
 
 /// Two posters, the second of whom may know that the first has posted, and an owner that runs whenever it is scheduled.
@@ -197,6 +206,7 @@ struct Birth {
     Message* retired = nullptr;
     for (;;) {
       if (!is_alive(memory_order::acquire)) {
+        model::require(place.lane_rest == nullptr, "in a place that is nobody's nothing stands but in the lane");
         Node* const node = place.lane.take_all();
         if (node != nullptr && is_alive(memory_order::seq_cst)) {
           place.lane_rest = node;
@@ -236,6 +246,13 @@ TEST(HandOverModel, M3_late_word_for_a_place_that_is_being_made_somebodys_is_dro
   const auto report =
       model::check<W>({.preemptions = 4}, {{"poster", &W::poster}, {"maker", &W::maker}, {"owner", &W::owner}});
   EXPECT_TRUE(model::shown(report, "late poster|maker|owner, 4 preemptions").passed()) << report.failure;
+}
+
+TEST(HandOverModelControl, finds_word_that_is_handed_over_in_a_place_that_is_nobodys) {
+  using W = Birth<AsksNotWhoseItIs>;
+  const auto report =
+      model::check<W>({.preemptions = 3}, {{"poster", &W::poster}, {"maker", &W::maker}, {"owner", &W::owner}});
+  EXPECT_NE(report.failure.find("nothing stands"), std::string::npos) << report.summary();
 }
 
 // Controls: the bugs that the checker must find.

@@ -129,28 +129,33 @@ void run_reply(LaneNode& node, Cell* cell) {
   if (awaiter != nullptr) cell->wake_awaiter(*awaiter);
 }
 
-/// Afterwards the port is nobody's.
+/// Afterwards the port is nobody's. What T's own move throws, or the want of memory where none was reserved, leaves it as
+/// it was.
 template <class T>
 void answer(ReplyPort&& port, Result<T>&& result) {
-  Cell* const asker = std::exchange(port.cell, nullptr);
-  if (asker != nullptr) {
-    void* memory = std::exchange(port.slot, nullptr);
-    const Visit visit(asker);
-    if (visit.core() == nullptr) return;  // the memory has gone with its Runtime
-    // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
-    if (asker->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation) [[unlikely]] {
-      if (memory != nullptr) deallocate_frame(memory);
-      return;
-    }
-    if (memory == nullptr) memory = allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>));
-    auto* const node = ::new (memory) ReplyNode<T>(std::move(result));
-    node->run = &run_reply<T>;
-    node->generation = port.generation;
-    node->number = port.number;
-    asker->post_lane(*node);
-  } else if (const auto outside = std::exchange(port.outside, nullptr)) {
-    static_cast<OutsideAskOf<T>&>(*outside).put(std::move(result));
+  Cell* const asker = port.cell;
+  if (asker == nullptr) {
+    if (const auto outside = std::exchange(port.outside, nullptr))
+      static_cast<OutsideAskOf<T>&>(*outside).put(std::move(result));
+    return;
   }
+  const Visit visit(asker);
+  // relaxed: a hint that saves the node; the lane checks again in the asker's turn.
+  if (visit.core() == nullptr || asker->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation)
+      [[unlikely]] {
+    void* const unused = std::exchange(port.slot, nullptr);
+    port.cell = nullptr;
+    if (unused != nullptr && visit.core() != nullptr) deallocate_frame(unused);  // else it has gone with its Runtime
+    return;
+  }
+  if (port.slot == nullptr) port.slot = allocate_frame_of(visit.core()->pool, sizeof(ReplyNode<T>));
+  auto* const node = ::new (port.slot) ReplyNode<T>(std::move(result));
+  port.slot = nullptr;
+  port.cell = nullptr;
+  node->run = &run_reply<T>;
+  node->generation = port.generation;
+  node->number = port.number;
+  asker->post_lane(*node);
 }
 
 /// An error with a text if there is memory for one, else the code alone: for where nothing may be thrown.

@@ -152,13 +152,13 @@ class SlabCache {
     deallocate_slowly(p, bytes);
   }
 
-  /// The same for types of greater alignment (a power of two).
+  /// The same aligned to `align`, a power of two.
   [[nodiscard]] void* allocate(std::size_t bytes, std::size_t align) {
-    return align <= 16 ? allocate(bytes) : allocate_aligned(bytes, align);
+    return align <= 16 ? allocate(for_alignment(bytes, align)) : allocate_aligned(bytes, align);
   }
   void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
     if (align <= 16) {
-      deallocate(p, bytes);
+      deallocate(p, for_alignment(bytes, align));
     } else {
       deallocate_aligned(p, bytes, align);
     }
@@ -178,6 +178,10 @@ class SlabCache {
     std::uint32_t second_count = 0;
   };
 
+  /// A size whose blocks are aligned so.
+  [[nodiscard]] static std::size_t for_alignment(std::size_t bytes, std::size_t align) noexcept {
+    return align > 8 && bytes <= slab_detail::class_bytes.front() ? slab_detail::class_bytes[1] : bytes;
+  }
   explicit SlabCache(SlabPool& pool) noexcept;
   [[nodiscard]] void* allocate_slowly(std::size_t bytes);
   void deallocate_slowly(void* p, std::size_t bytes) noexcept;
@@ -197,11 +201,11 @@ class SharedSlab {
   SharedSlab(const SharedSlab&) = delete;
   SharedSlab& operator=(const SharedSlab&) = delete;
 
-  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t align = 16) {
+  [[nodiscard]] void* allocate(std::size_t bytes, std::size_t align = 8) {
     const std::lock_guard lock(mutex_);
     return cache_.allocate(bytes, align);
   }
-  void deallocate(void* p, std::size_t bytes, std::size_t align = 16) noexcept {
+  void deallocate(void* p, std::size_t bytes, std::size_t align = 8) noexcept {
     const std::lock_guard lock(mutex_);
     cache_.deallocate(p, bytes, align);
   }

@@ -58,7 +58,7 @@ struct MessageDescriptor {
 inline constexpr std::uint32_t most_descriptors = 1U << 16U;
 inline constinit std::array<std::atomic<const MessageDescriptor*>, most_descriptors> all_descriptors{};
 
-/// Any thread. Gives `descriptor` its number, once. Ends the process when there are more than `most_descriptors`: as many
+/// Any thread. Gives `descriptor` its number, once. Ends the process when there are `most_descriptors`, since 0 is no number: as many
 /// pairs of an actor's and a message's type as no program has.
 [[gnu::cold]] std::uint32_t enroll(const MessageDescriptor& descriptor) noexcept;
 

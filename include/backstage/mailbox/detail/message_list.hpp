@@ -10,7 +10,8 @@
 //   (4) A node's memory is in use until take() or try_idle() hands it back as `retired` (the push after it links
 //       through it), although its payload may be destroyed as soon as it has been handled.
 //   (5) try_push() never lets more than the bound wait, however many push at once. It may take a list for full that has
-//       room (the limit is brought up to date only now and then): depth() is exact, ask it then.
+//       room (the limit is brought up to date only now and then; with a bound above half of `numbers` it always does):
+//       depth() is exact, ask it then.
 //
 // States of the tail word, and who moves it:
 //
@@ -57,13 +58,12 @@ class MessageList {
  public:
   /// As bound: none.
   static constexpr std::uint32_t unlimited = INT32_MAX;
-  /// Numbers of pushes are told apart as long as fewer than half of this lie between them.
+  /// Numbers of pushes are told apart as long as fewer than these lie between them.
   static constexpr std::uint32_t numbers = 1U << count_bits;
 
-  /// How many pushes number `a` is after number `b`, or after so many taken.
-  [[nodiscard]] static constexpr std::int32_t apart(std::uint32_t a, std::uint32_t b) noexcept {
-    const std::uint32_t forward = (a - b) & static_cast<std::uint32_t>(count_mask);
-    return static_cast<std::int32_t>(forward) - (forward < numbers / 2 ? 0 : static_cast<std::int32_t>(numbers));
+  /// How many pushes lie between number `from`, or so many taken, and the later number `to`, itself counted.
+  [[nodiscard]] static constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
+    return (to - from) & static_cast<std::uint32_t>(count_mask);
   }
 
   /// The owner's part.
@@ -160,7 +160,7 @@ class MessageList {
     // relaxed: a hint.
     const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
     const auto room = static_cast<std::uint32_t>((limit - tail_.load(std::memory_order_relaxed)) & count_mask);
-    return (limit & no_limit) != 0 || room - count <= most_room - count;
+    return (limit & no_limit) != 0 || ((limit & by_depth) == 0 && room - count <= most_room - count);
   }
   /// Any thread: about how many nodes wait. Exact for the owner when nobody pushes.
   [[nodiscard]] std::uint32_t depth(const Owned& owned) const noexcept {
@@ -181,6 +181,7 @@ class MessageList {
   static constexpr std::uint32_t news_every = 64;
   static constexpr std::uint32_t most_room = numbers / 2;
   static constexpr std::uint32_t no_limit = 1U << 31U;
+  static constexpr std::uint32_t by_depth = 1U << 30U;  // a bound that the word cannot tell: ask depth()
 
   static std::uint64_t of(const Node* node) noexcept {
     const auto bits = reinterpret_cast<std::uintptr_t>(node);
@@ -195,8 +196,9 @@ class MessageList {
   void tell_limit(const Owned& owned) noexcept {
     const std::uint32_t bound = owned.bound.load(std::memory_order_relaxed);
     const std::uint32_t until = owned.taken.load(std::memory_order_relaxed) + std::min(bound, most_room);
-    const std::uint32_t limit =
-        (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited ? no_limit : 0);
+    const std::uint32_t limit = (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited  ? no_limit
+                                                                                    : bound > most_room ? by_depth
+                                                                                                        : 0);
     // relaxed: a count. One that is older than the truth only lets fewer in: what was taken is never given back.
     limit_.store(limit, std::memory_order_relaxed);
   }
@@ -213,7 +215,7 @@ class MessageList {
         const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
         // The room left, modulo: too little, or more than a bound can be (which is less than none).
         const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
-        if (room - count > most_room - count && (limit & no_limit) == 0) [[unlikely]]
+        if ((limit & no_limit) == 0 && (room - count > most_room - count || (limit & by_depth) != 0)) [[unlikely]]
           return Push::full;
       }
       after = pack(of(last), before + count);
