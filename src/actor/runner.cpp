@@ -71,17 +71,18 @@ inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
 
 void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   if (envelope.generation != cell.generation()) return drop_late(core, context, envelope);
-  if (envelope.descriptor().kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
+  const MessageDescriptor& known = envelope.descriptor();
+  if (known.kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
   count_handled(cell, *context);
-  this_turn->worker->note(&envelope.descriptor().message);
+  this_turn->worker->note(&known.message);
   if (cell.retries) [[unlikely]] {
     Retries::before(cell, core, context, envelope);
-    if (envelope.descriptor().handle(cell, envelope) == Handled::done) Retries::done(cell);
+    if (known.handle(cell, envelope) == Handled::done) Retries::done(cell);
     return;
   }
-  (void)envelope.descriptor().handle(cell, envelope);
+  (void)known.handle(cell, envelope);
 }
 
 /// What made the last incarnation fail, once more. It was counted the first time.
@@ -173,10 +174,11 @@ inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
 
 /// After a message that was handled to its end, by a place that was calm.
 inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
+  const Extras* const more = extras;
   return seen == signal::alive && own_commands == 0 && lane_rest == nullptr &&
          lane.empty(std::memory_order_relaxed) && !planted(Mistake::command_behind_data) &&
-         (extras == nullptr || (extras->due.empty() && !extras->retry && !extras->loop_over && !extras->ticked &&
-                                !extras->await_clock.set));
+         (more == nullptr ||
+          (more->due.empty() && !more->retry && !more->loop_over && !more->ticked && !more->await_clock.set));
 }
 
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
@@ -194,12 +196,13 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
              !mailbox.wake();
     }
     Handled outcome = Handled::done;
+    const MessageDescriptor& known = envelope->descriptor();
     if (envelope->generation != generation()) {
       drop_late(core, &context, *envelope);
-    } else if (envelope->descriptor().kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
+    } else if (known.kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
       count_handled(*this, context);
-      worker.note(&envelope->descriptor().message);
-      outcome = envelope->descriptor().handle(*this, *envelope);
+      worker.note(&known.message);
+      outcome = known.handle(*this, *envelope);
     }
     end_outbox(core, context);
     // acquire: as in run().
