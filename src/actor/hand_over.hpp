@@ -28,11 +28,11 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-/// Whether the caller owns the place now.
+/// Whether the caller owns the place now. The first look is a guess; the exchange decides, and acquires what the owner had
+/// written when it parked. `look` is seq_cst for who has left word in the lane.
 template <class Place>
-[[nodiscard]] bool take_idle(Place& place) noexcept {
-  // relaxed: a guess; the exchange decides. seq_cst there: it acquires what the owner had written when it parked.
-  if ((place.signals.load(std::memory_order_relaxed) & signal::parked) == 0) return place.mailbox.wake();
+[[nodiscard]] bool take_idle(Place& place, std::memory_order look = std::memory_order_relaxed) noexcept {
+  if ((place.signals.load(look) & signal::parked) == 0) return place.mailbox.wake();
   return (place.signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0;
 }
 
@@ -50,8 +50,7 @@ template <class Place, class Node>
     return true;
   }
   place.lane.push(&node);
-  if ((place.signals.load(std::memory_order_seq_cst) & signal::parked) == 0) return place.mailbox.wake();
-  return (place.signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0;
+  return take_idle(place, std::memory_order_seq_cst);
 }
 
 }  // namespace detail

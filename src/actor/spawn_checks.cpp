@@ -1,4 +1,4 @@
-// What is asked for when an actor is spawned, and cannot be had (promise L8: it is said before anything is made).
+// What is asked for when an actor is spawned, and cannot be had: it is said before anything is made. (Bad names: promise L8.)
 #include "spawn_checks.hpp"
 
 #include <string>

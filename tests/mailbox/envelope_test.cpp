@@ -23,7 +23,7 @@ void describe(std::unique_ptr<MessageDescriptor>& descriptor) {
                                          .weight = nullptr});
 }
 
-TEST(EnvelopeTest, M2_finds_its_descriptor_whichever_thread_was_the_first_to_send_one) {
+TEST(EnvelopeTest, finds_its_descriptor_whichever_thread_was_the_first_to_send_one) {
   std::array<std::unique_ptr<MessageDescriptor>, 64> descriptors;
   for (auto& descriptor : descriptors) describe(descriptor);
   std::array<std::vector<std::uint32_t>, 4> numbers;
@@ -43,7 +43,7 @@ TEST(EnvelopeTest, M2_finds_its_descriptor_whichever_thread_was_the_first_to_sen
   for (const auto& seen : numbers) EXPECT_EQ(seen, numbers.front());
 }
 
-TEST(EnvelopeDeathTest, M8_more_kinds_of_messages_than_there_are_numbers_for_are_named) {
+TEST(EnvelopeDeathTest, more_kinds_of_messages_than_there_are_numbers_for_are_named) {
   EXPECT_DEATH(
       {
         std::vector<std::unique_ptr<MessageDescriptor>> descriptors(backstage::detail::most_descriptors);
