@@ -164,6 +164,57 @@ TEST(M5, an_ask_whose_handler_throws_fails_at_once_and_may_have_run) {
   EXPECT_TRUE(later->first.error().may_have_run());
 }
 
+/// An answer whose own move throws, the n-th from now on.
+struct Touchy {
+  static inline int moves_left = 0;
+  Touchy() = default;
+  Touchy(Touchy&&) {
+    if (moves_left > 0 && --moves_left == 0) throw std::runtime_error("the answer does not like to be moved");
+  }
+  Touchy& operator=(Touchy&&) = default;
+};
+struct Give {
+  int throws_at_move;
+};
+struct Giver {
+  Touchy handle(Give give) {
+    Touchy::moves_left = give.throws_at_move;
+    return {};
+  }
+};
+struct Taker {
+  explicit Taker(Ref<Giver> g, Answers o) : giver(g), out(std::move(o)) {}
+  Task<> handle(Give give, Context& cx) {
+    const auto taken = co_await giver.ask<Give>(give).within(1h);
+    out->push_back({taken ? Result<int>(1) : Result<int>(taken.error()), cx.now()});
+  }
+  Ref<Giver> giver;
+  Answers out;
+};
+
+TEST(M5, an_answer_whose_own_move_throws_on_its_way_fails_the_ask_at_once) {
+  sim::TestRuntime world;
+  const auto giver = world.spawn<Giver>("giver");
+  const auto out = answers();
+  const auto taker = world.spawn<Taker>("taker", giver, out);
+  // Out of the handler, into the hands of who answers, and into the node that goes to the asker.
+  for (const int move : {1, 2, 3}) {
+    out->clear();
+    const Instant asked = world.now();
+    taker.send(Give{move});
+    world.advance(1min);
+    ASSERT_EQ(out->size(), 1U) << "move " << move;
+    ASSERT_FALSE(out->front().result) << "move " << move;
+    EXPECT_EQ(out->front().result.error().code(), Errc::failed) << "move " << move;
+    EXPECT_EQ(out->front().at, asked) << "move " << move;
+  }
+  out->clear();
+  taker.send(Give{0});
+  world.advance(1min);
+  ASSERT_EQ(out->size(), 1U);
+  EXPECT_TRUE(out->front().result);
+}
+
 TEST(M5, an_ask_hears_at_once_that_the_actor_was_ended_in_the_middle_of_it) {
   sim::TestRuntime world;
   const auto server = world.spawn(child<Server>("server").on_stop(drop));
