@@ -1,5 +1,6 @@
 #include "chronicle/message.hpp"
 
+#include "backstage/base/utf8.hpp"
 #include "chronicle/encoding.hpp"
 
 namespace chronicle {
@@ -27,7 +28,8 @@ std::string_view to_string(Identity identity) noexcept { return identity == Iden
 Result<Identity> parse_identity(std::string_view text) {
   if (text == "event") return Identity::event;
   if (text == "content") return Identity::content;
-  return Error(Errc::invalid, "'" + std::string(text.substr(0, 40)) + "' is no identity: 'event' or 'content'");
+  return Error(Errc::invalid,
+               "'" + std::string(backstage::cut_utf8(text, 40)) + "' is no identity: 'event' or 'content'");
 }
 
 std::size_t cost(const Draft& draft) noexcept {

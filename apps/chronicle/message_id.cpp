@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backstage/base/utf8.hpp"
 #include "chronicle/blake2.hpp"
 #include "chronicle/encoding.hpp"
 
@@ -24,7 +25,7 @@ Result<MessageId> MessageId::parse(std::string_view hex) {
   const auto bytes = hex.size() == size * 2 ? from_hex(hex) : Result<std::string>(Error(Errc::invalid));
   if (!bytes) {
     // Cut: the text may have come from anybody and may be long.
-    return Error(Errc::invalid, "'" + std::string(hex.substr(0, 80)) + (hex.size() > 80 ? "..." : "") +
+    return Error(Errc::invalid, "'" + std::string(backstage::cut_utf8(hex, 80)) + (hex.size() > 80 ? "..." : "") +
                                     "' is no message id: 64 lower-case hex digits are expected");
   }
   return from_bytes(*bytes);

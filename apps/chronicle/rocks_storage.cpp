@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backstage/base/utf8.hpp"
 #include "chronicle/rocks_open.hpp"
 
 namespace chronicle {
@@ -103,8 +104,9 @@ Result<> RocksStorage::Open::check_format(bool sync) {
   const auto status = db->Get({}, std::string(keys::format), &value);
   if (status.ok()) {
     if (value == keys::format_value) return {};
-    return Error(Errc::unavailable, "the store has format '" + value.substr(0, 40) + "', this program knows '" +
-                                        std::string(keys::format_value) + "'; use the Chronicle that wrote it");
+    return Error(Errc::unavailable, "the store has format '" + std::string(backstage::cut_utf8(value, 40)) +
+                                        "', this program knows '" + std::string(keys::format_value) +
+                                        "'; use the Chronicle that wrote it");
   }
   if (!status.IsNotFound()) return cannot("read the store's format", status);
   const std::unique_ptr<rocksdb::Iterator> any(db->NewIterator({}));

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "backstage/base/utf8.hpp"
 #include "backstage/http/message.hpp"
 #include "chronicle/base64.hpp"
 #include "chronicle/intake/text.hpp"
@@ -109,7 +110,7 @@ Result<WallTime> parse_time(std::string_view text) {
     }
   }
   if (!time) {
-    return invalid("'" + clean_utf8(text.substr(0, 64)) +
+    return invalid("'" + clean_utf8(backstage::cut_utf8(text, 64)) +
                    "' is no time: RFC 3339 with a zone, or a number of s, ms, us or ns since 1970");
   }
   return *time;
@@ -145,7 +146,7 @@ Result<Draft> parse_draft(std::string_view text) {
     }
     const bool is_known =
         key == "stream" || key == "payload_base64" || key == "content_type" || key == "key" || key == "identity";
-    if (!is_known) return invalid("a message has no member " + json_string(key.substr(0, 64)));
+    if (!is_known) return invalid("a message has no member " + json_string(backstage::cut_utf8(key, 64)));
     auto string = text_of(member, key);
     if (!string) return string.error();
     if (key == "stream") {

@@ -8,6 +8,7 @@
 #include <cxxabi.h>
 
 #include "backstage/actor/detail/running.hpp"
+#include "backstage/base/utf8.hpp"
 #include "core.hpp"
 #include "inspecting.hpp"
 #include "lifecycle.hpp"
@@ -22,8 +23,8 @@ void record_causes(Failure& failure, std::exception_ptr cause) noexcept {
   constexpr int most = 8;
   std::size_t used = 0;
   const auto add = [&](std::string_view text) {
-    const std::size_t bytes = std::min(text.size(), sizeof(failure.causes) - 1 - used);
-    for (const char c : text.substr(0, bytes)) failure.causes[used++] = c == '\n' ? ' ' : c;
+    for (const char c : cut_utf8(text, sizeof(failure.causes) - 1 - used))
+      failure.causes[used++] = c == '\n' ? ' ' : c;
     failure.causes[used] = '\0';
   };
   for (int depth = 0; cause != nullptr && depth < most; ++depth) {

@@ -1,5 +1,6 @@
 // Inspections: answered in the actor's own turn, through its lane; at the deadline, from what can be seen outside.
 #include "inspecting.hpp"
+#include "backstage/base/utf8.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,12 +12,7 @@ inline namespace v0 {
 namespace detail {
 
 std::string tame(std::string_view text, std::size_t most) {
-  if (text.size() > most) {
-    // A byte 10xxxxxx goes on with a character that began before it.
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U) --most;
-    text = text.substr(0, most);
-  }
-  std::string out(text);
+  std::string out(cut_utf8(text, most));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }

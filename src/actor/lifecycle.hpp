@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "backstage/base/utf8.hpp"
 #include "core.hpp"
 #include "scopes.hpp"
 #include "side_box.hpp"
@@ -141,9 +142,9 @@ void run_lane(Cell& cell);
 /// Cut to fit, always terminated.
 template <std::size_t N>
 void copy_cut(char (&into)[N], std::string_view text) noexcept {
-  const std::size_t bytes = std::min(text.size(), N - 1);
-  std::memcpy(into, text.data(), bytes);
-  into[bytes] = '\0';
+  const std::string_view fits = cut_utf8(text, N - 1);
+  std::memcpy(into, fits.data(), fits.size());
+  into[fits.size()] = '\0';
 }
 
 /// Leaves the notice in the parent's lane. From here until the parent has seen it the place is the parent's.

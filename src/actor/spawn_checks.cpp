@@ -1,5 +1,6 @@
 // What is asked for when an actor is spawned, and cannot be had: it is said before anything is made. (Bad names: promise L8.)
 #include "spawn_checks.hpp"
+#include "backstage/base/utf8.hpp"
 
 #include <string>
 
@@ -13,7 +14,7 @@ void check_name(std::string_view name) {
   // "" is unnamed. The rest must be printable in a path and in a log line, and say one step only.
   if (name.size() > 120) {
     throw Need::fail(
-        Error(Errc::invalid, "the name '" + std::string(name.substr(0, 40)) + "...' is longer than 120 bytes"));
+        Error(Errc::invalid, "the name '" + std::string(cut_utf8(name, 40)) + "...' is longer than 120 bytes"));
   }
   if (name == "." || name == "..") {
     throw Need::fail(

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "backstage/base/utf8.hpp"
+
 namespace backstage {
 inline namespace v0 {
 namespace {
@@ -49,16 +51,8 @@ void append_hex(std::string& out, std::uint32_t value, int digits) {
 
 enum class Escape : std::uint8_t { line, json };
 
-// As much of a text as is shown, ending between code points.
-std::string_view shown(std::string_view text) noexcept {
-  if (text.size() <= max_log_string) return text;
-  std::size_t end = max_log_string;
-  for (int back = 0; back < 3 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U; ++back) --end;
-  return text.substr(0, end);
-}
-
 void append_escaped(std::string& out, std::string_view whole, Escape escape) {
-  const std::string_view text = shown(whole);
+  const std::string_view text = cut_utf8(whole, max_log_string);
   for (std::size_t i = 0; i < text.size();) {
     const Decoded at = decode(text.substr(i));
     if (!at.valid) {
@@ -172,7 +166,7 @@ Result<Level> parse_level(std::string_view text) {
     if (same) return static_cast<Level>(i);
   }
   std::string why = "no log level '";
-  append_escaped(why, text.substr(0, 40), Escape::line);
+  append_escaped(why, cut_utf8(text, 40), Escape::line);
   why += text.size() > 40 ? "...'" : "'";
   why += ": it is one of trace, debug, info, warn, error, off";
   return Error(Errc::invalid, why);

@@ -7,13 +7,15 @@
 #include <charconv>
 #include <exception>
 
+#include "backstage/base/utf8.hpp"
+
 namespace backstage {
 inline namespace v0 {
 namespace {
 
 std::string plain(const Field::Value& value) {
   struct Visitor {
-    std::string operator()(std::string_view text) const { return std::string(text.substr(0, max_log_string)); }
+    std::string operator()(std::string_view text) const { return std::string(cut_utf8(text, max_log_string)); }
     std::string operator()(bool truth) const { return truth ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
@@ -65,7 +67,7 @@ void MemorySink::write(const LogRecord& record) noexcept {
   const std::lock_guard lock(mutex_);
   try {
     Entry entry{
-        record.at, record.level, std::string(record.where), std::string(record.text.substr(0, max_log_string)), {},
+        record.at, record.level, std::string(record.where), std::string(cut_utf8(record.text, max_log_string)), {},
         {}};
     for (const Field& field : record.fields) entry.fields.emplace_back(field.key, plain(field.value));
     append_line(entry.line, record);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "backstage/base/utf8.hpp"
+
 namespace backstage {
 inline namespace v0 {
 
@@ -49,7 +51,7 @@ Result<std::shared_ptr<Instrument>> MetricSet::need(std::string_view name, Metri
                                    std::string(to_string(kind)) + ": choose another name");
   }
   if (!is_name(name)) {
-    return Error(Errc::invalid, "the metric '" + std::string(name.substr(0, most_name_bytes)) + "' of " + owner_ +
+    return Error(Errc::invalid, "the metric '" + std::string(cut_utf8(name, most_name_bytes)) + "' of " + owner_ +
                                     ": a name has 1 to 64 of a-z, 0-9, _ and ., and begins with a letter");
   }
   if (!are_bounds(bounds)) {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "backstage/base/utf8.hpp"
+
 namespace backstage {
 inline namespace v0 {
 namespace detail {
@@ -47,14 +49,7 @@ constexpr std::size_t most_bytes = 16U << 20U;
 
 std::string cut_for_message(std::string_view text) {
   if (text.size() <= most_shown) return std::string(text);
-  std::size_t end = most_shown;
-  // No character of UTF-8 has more than three bytes after its first. What is no UTF-8 is cut where it is.
-  for (std::size_t back = 0; back < 4; ++back) {
-    if ((static_cast<unsigned char>(text[most_shown - back]) & 0xC0U) == 0x80U) continue;
-    end = most_shown - back;
-    break;
-  }
-  return std::string(text.substr(0, end)) + "...";
+  return std::string(cut_utf8(text, most_shown)) + "...";
 }
 
 struct JsonText::Impl {

@@ -1,6 +1,11 @@
 // The API's JSON by itself: what of a message's text counts, and in which order it may stand.
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "chronicle/intake/line_follower.hpp"
+#include "chronicle/intake/text.hpp"
+#include "chronicle/message_id.hpp"
 #include "chronicle/wire.hpp"
 
 namespace {
@@ -18,6 +23,21 @@ TEST(Wire, of_two_payloads_the_last_one_counts_also_when_its_name_is_written_wit
   EXPECT_EQ(parse_draft(R"({"stream":"s","payload":1,"payload":2})")->payload, "2");
   EXPECT_EQ(parse_draft(R"({"stream":"s","payload":1,"p\u0061yload":2})")->payload, "2");
   EXPECT_EQ(parse_draft(R"({"stream":"s","p\u0061yload":1,"payload":2})")->payload, "2");
+}
+
+TEST(Wire, what_an_error_quotes_is_cut_between_two_characters) {
+  const auto why = [](const auto& result) { return std::string(result.error().text()); };
+  for (const std::size_t before : {35U, 36U, 37U, 38U, 39U, 61U, 62U, 63U, 77U, 78U, 79U}) {
+    const std::string text = std::string(before, 'x') + "😀ä😀ä😀ä😀ä" + std::string(60, 'y');
+    for (const std::string& error :
+         {why(parse_draft(R"({"identity":")" + text + R"("})")), why(parse_draft("{\"" + text + "\":\"\"}")),
+          why(parse_identity(text)), why(parse_time(text)), why(MessageId::parse(text)),
+          why(parse_checkpoint(text))}) {
+      EXPECT_TRUE(is_utf8(error)) << error;
+      EXPECT_EQ(error.find("\xEF\xBF\xBD"), std::string::npos) << "half a character, replaced: " << error;
+      EXPECT_NE(error.find("xxx"), std::string::npos) << "the value is named: " << error;
+    }
+  }
 }
 
 TEST(Wire, the_order_of_the_members_means_nothing) {

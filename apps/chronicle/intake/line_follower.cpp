@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "backstage/base/utf8.hpp"
 #include "chronicle/intake/text.hpp"
 
 namespace chronicle {
@@ -75,7 +76,7 @@ std::string to_string(const Checkpoint& at) {
 }
 
 Result<Checkpoint> parse_checkpoint(std::string_view text) {
-  const Error bad(Errc::invalid, "'" + clean_utf8(text.substr(0, 80)) +
+  const Error bad(Errc::invalid, "'" + clean_utf8(backstage::cut_utf8(text, 80)) +
                                      "' is no checkpoint: expected 'v1' and eight numbers, as to_string wrote them");
   std::string_view rest = text;
   if (take_word(rest) != "v1") return bad;
