@@ -257,8 +257,9 @@ template <std::size_t N>
 }  // namespace
 
 bool find_running_actor(RunningActor& into) noexcept {
-  if (this_turn == nullptr || this_turn->cell == nullptr) return false;
-  const Cell& cell = *static_cast<const Cell*>(this_turn->cell);
+  const Cell* const running = current_cell();
+  if (running == nullptr) return false;
+  const Cell& cell = *running;
   if (cell.body == nullptr) return false;
   into.path_at = static_cast<std::size_t>(path_into(into.path, cell).data() - into.path);
   into.type = cell.ops().type;

@@ -145,7 +145,10 @@ namespace {
 
 }  // namespace
 
-void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope) {
+namespace {
+
+/// One more for the same actor as the last.
+[[gnu::noinline]] void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope) {
   Worker& worker = *this_turn->worker;
   Outbox& outbox = context.outbox;
   // relaxed: a hint; what is held is decided upon when it is handed over.
@@ -174,6 +177,44 @@ void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope&
   outbox.count.store(before + 1, std::memory_order_relaxed);
   worker.gate().leave();
   if (before + 1 == Outbox::most) empty_outbox(core, context);
+}
+
+/// What is held for another goes first.
+[[gnu::noinline]] void post_behind(WorkerContext& context, Cell& cell, Envelope& envelope) {
+  settle(*context.core, &context);
+  context.outbox.to = &cell;
+  context.outbox.generation = envelope.generation;
+  post(*context.core, &context, cell, envelope);
+}
+
+}  // namespace
+
+// Every message goes through here: whatever else may have to be done is a call in last place, so that nothing has to be kept
+// over it.
+void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope) {
+  MessageCounters::bump(context.counters.sent);
+  Outbox& outbox = context.outbox;
+  const std::uint32_t generation = envelope.generation;
+  if (outbox.to == &cell && outbox.generation == generation)
+    return post_in_a_row(*context.core, context, cell, envelope);
+  if (!outbox.empty()) [[unlikely]]
+    return post_behind(context, cell, envelope);
+  outbox.to = &cell;
+  outbox.generation = generation;
+  // acquire: as in post().
+  if (cell.gate.load(std::memory_order_acquire) == generation << gate_bit::bits) [[likely]] {
+    const Push pushed = cell.mailbox.try_push(&envelope);
+    if (pushed == Push::idle) return this_turn->worker->push(&cell);
+    if (pushed == Push::busy) return;
+  }
+  return post_slowly(*context.core, &context, cell, envelope, nullptr);
+}
+
+void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
+  if (context != nullptr) return post_from_turn(*context, cell, envelope);
+  settle_turn();  // of another Runtime
+  count_sent(core, nullptr);
+  post(core, nullptr, cell, envelope);
 }
 
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {

@@ -20,8 +20,8 @@ constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
 /// Of the running worker's own.
-inline void retire(Envelope* retired) noexcept {
-  if (retired != nullptr) this_turn->cache->deallocate(retired, retired->descriptor().size);
+inline void retire(SlabCache& cache, Envelope* retired) noexcept {
+  if (retired != nullptr) cache.deallocate(retired, retired->descriptor().size);
 }
 void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
@@ -163,8 +163,6 @@ void run_lane(Cell& cell) {
   }
 }
 
-void RunLoop::run(Runnable& runnable, Worker& worker) { static_cast<Cell&>(runnable).run(worker); }
-
 /// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
 inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
   // Alive before anything: nobody's place may be becoming somebody's. The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
@@ -182,14 +180,15 @@ inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
 }
 
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
-bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
+[[gnu::always_inline]] inline bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
+  SlabCache& cache = *worker.turn().cache;
   for (;;) {
     Envelope* retired = nullptr;
     Envelope* const envelope = mailbox.take(queue, retired);
-    retire(retired);
+    retire(cache, retired);
     if (envelope == nullptr) {
       if (!mailbox.try_idle(queue, retired)) return false;
-      retire(retired);
+      retire(cache, retired);
       // Dekker: who left word before finding us busy is found here.
       constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
       return ((signals.load(std::memory_order_seq_cst) & word) == 0 && lane.empty(std::memory_order_seq_cst)) ||
@@ -205,7 +204,7 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
       outcome = known.handle(*this, *envelope);
     }
     end_outbox(core, context);
-    // acquire: as in run().
+    // acquire: as in run_at_length().
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
     const bool yields = (seen & signal::yield) != 0;
     if (worker.after_message() || yields) {
@@ -219,8 +218,8 @@ bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
 }
 
 /// The short way through most turns. False: the turn goes on, the long way.
-inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& context) {
-  // acquire: as in run().
+[[gnu::always_inline]] inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& context) {
+  // acquire: as in run_at_length().
   if (!is_calm(signals.load(std::memory_order_acquire))) return false;
   try {
     return run_calm(worker, core, context);
@@ -233,17 +232,26 @@ inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& cont
   }
 }
 
-void Cell::run(Worker& worker) {
+/// The first of a streak, and what stands in line behind it: as long as it does, nobody returns to the scheduler.
+void RunLoop::run(Runnable& first, Worker& worker) {
   Turn& turn = worker.turn();
   auto& context = *static_cast<WorkerContext*>(turn.context);
   Core& core = Core::of(*context.core);
-  turn.cell = this;
-  turn.root = nullptr;
-  worker.note_cell(this);
-  if (!is_over_calmly(worker, core, context)) run_at_length(worker, core, &context);
-  // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
-  turn.cell = nullptr;
-  end_outbox(core, context);
+  Runnable* next = &first;
+  do {
+    Cell& cell = static_cast<Cell&>(*next);
+    worker.note_cell(&cell);
+    turn.root = nullptr;
+    if (!cell.is_over_calmly(worker, core, context)) cell.run_at_length(worker, core, &context);
+    // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
+    turn.cell.store(nullptr, std::memory_order_relaxed);
+    end_outbox(core, context);
+    next = worker.next_in_line();
+  } while (next != nullptr);
+}
+
+bool Cell::run_calm_again(Worker& worker, Core& core, WorkerContext& context) {
+  return run_calm(worker, core, context);
 }
 
 void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
@@ -288,7 +296,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
     }
     try {
       if (looks == 0 && is_calm(seen)) {
-        if (run_calm(worker, core, *context)) return;
+        if (run_calm_again(worker, core, *context)) return;
         // Something came up; or a sender stands in the middle of a push.
         if (!is_calm(signals.load(std::memory_order_acquire))) continue;
       }

@@ -168,15 +168,6 @@ void Scheduler::schedule_new(Runnable& work) noexcept {
   schedule(work);
 }
 
-void Scheduler::schedule_last(Runnable& work) noexcept {
-  Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
-  if (worker != nullptr && &worker->scheduler_ == this) {
-    worker->push_back(&work);
-    return;
-  }
-  schedule(work);
-}
-
 void Scheduler::work(Worker& worker) noexcept {
   const TurnScope scope(worker.turn_);
   worker.fresh_now();

@@ -51,9 +51,8 @@ void Scheduler::tune(Instant now) noexcept {
   std::uint32_t messages = 0;
   bool all_worked = true;
   for (const auto& worker : known()) {
-    // relaxed, all: counts.
-    const std::uint32_t progress = worker->progress_.load(std::memory_order_relaxed);
-    messages += progress - worker->turns_.load(std::memory_order_relaxed);
+    const std::uint32_t progress = worker->progress();
+    messages += worker->handled_.load(std::memory_order_relaxed);  // relaxed: a count
     const std::uint32_t before = std::exchange(progress_seen_[worker->id_], progress);
     if (worker->id_ < in_force) all_worked = all_worked && progress != before && !worker->is_stuck();
   }

@@ -91,7 +91,7 @@ void Scheduler::watch() {
       Worker& worker = *all[i];
       // relaxed, all: two looks are compared, nothing is read through them.
       const bool busy = worker.busy_.load(std::memory_order_relaxed);
-      const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
+      const std::uint32_t progress = worker.progress();
       const std::uint32_t further = progress - std::exchange(watching.progress[i], progress);
       // Those who stand aside are there for short messages; it may be long before this one reads the clock.
       if (busy && further * options_.limit_until < since_last && !limit_.excludes(worker.id_)) limit_.lift();
@@ -216,7 +216,7 @@ void Scheduler::tell_hog(Worker& worker, HogEpisode::News news) noexcept {
   told.worker = worker.id_;
   told.over = over;
   if (!over) {
-    const std::uint32_t progress = worker.progress_.load(std::memory_order_relaxed);
+    const std::uint32_t progress = worker.progress();
     told.since = worker.noted_since();
     void* const cell = worker.noted_cell();
     const void* const message = worker.noted_message();
@@ -229,7 +229,7 @@ void Scheduler::tell_hog(Worker& worker, HogEpisode::News news) noexcept {
       // Out of memory: told without it.
     }
     // It went on meanwhile: what was read may belong to two turns, and nobody is to be blamed wrongly.
-    if (worker.progress_.load(std::memory_order_relaxed) != progress) return;
+    if (worker.progress() != progress) return;
     told.cell = cell;
     told.message = message;
   } else if (!worker.hogs()) {

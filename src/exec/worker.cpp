@@ -10,8 +10,7 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
-constexpr unsigned longest_run = 16;     // turns in a row of others while new work waits
+constexpr unsigned longest_run = 16;  // turns in a row of others while new work waits
 // Messages between two readings of the clock, while they are short; while they are so short that to read it would show.
 constexpr unsigned longest_stride = 16;
 constexpr unsigned longest_quick_stride = 32;
@@ -45,18 +44,20 @@ Instant Worker::fresh_now() noexcept {
 }
 
 void Worker::push(Runnable* work) noexcept {
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]] {
-    // It may be long before we come to run it. Others take it from the queue, in batches; from behind the gate a visitor
-    // would take one at a time, and keep us waiting for each. No Dekker: should the sleeper overlook it, the watch finds it
-    // at its next look.
-    push_back(work);
-    scheduler_.parking_.notify_one();
-    return;
-  }
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    return push_stuck(work);
   gate_.enter();
   Runnable* const displaced = slot_.exchange(work);
   gate_.leave();
   if (displaced != nullptr) push_back(displaced);
+}
+
+/// It may be long before we come to run it. Others take it from the queue, in batches; from behind the gate a visitor
+/// would take one at a time, and keep us waiting for each. No Dekker: should the sleeper overlook it, the watch finds it
+/// at its next look.
+void Worker::push_stuck(Runnable* work) noexcept {
+  push_back(work);
+  scheduler_.parking_.notify_one();
 }
 
 void Worker::push_back(Runnable* work) noexcept {
@@ -223,16 +224,10 @@ std::span<Runnable*> Worker::share_of(const InjectQueue<Runnable>& from, std::sp
 }
 
 void Worker::run(Runnable* work) noexcept {
-  messages_ = 0;
-  went_on_ = 0;
-  turn_began_ = now_;
-  // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
-  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  begin_turn();
   scheduler_.run_(*work, *this);
-  turn_.cell = nullptr;
   note_cell(nullptr);
-  if (messages_ == 0 && --until_clock_ == 0) read_clock();  // else after_message() has seen to it
+  end_turn();
 }
 
 /// The clock is read; whether the turn has had its time.
@@ -241,7 +236,7 @@ bool Worker::ends_by_time() noexcept {
   if (scheduler_.scheduling_ != nullptr) [[unlikely]] {
     scheduler_.scheduling_->handled(*running_, noted_message());
   }
-  return now_ - turn_began_ >= scheduler_.options_.turn_time;
+  return now_ - noted_since() >= scheduler_.options_.turn_time;
 }
 
 void Worker::read_clock() noexcept {

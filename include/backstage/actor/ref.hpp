@@ -23,8 +23,9 @@ inline namespace v0 {
 namespace detail {
 struct RefAccess;
 
+/// Whoever sends, from wherever.
 template <class A, class M>
-void send_message(Cell* cell, std::uint32_t generation, M&& message) {
+[[gnu::noinline]] void send_anyhow(Cell* cell, std::uint32_t generation, M&& message) {
   using Plain = std::remove_cvref_t<M>;
   if (cell == nullptr) return sent_to_nobody(plain_descriptor<A, Plain>);
   const Visit visit(cell);
@@ -32,8 +33,28 @@ void send_message(Cell* cell, std::uint32_t generation, M&& message) {
   const HandingOver to(cell, is_plain_data<Plain>);
   auto* const block = build<PlainEnvelope<Plain>>(*visit.core(), visit.context(), plain_descriptor<A, Plain>,
                                                   generation, std::forward<M>(message));
-  count_sent(*visit.core(), visit.context());
   post_sent(*visit.core(), visit.context(), *cell, block->head);
+}
+
+template <class A, class M>
+void send_message(Cell* cell, std::uint32_t generation, M&& message) {
+  using Plain = std::remove_cvref_t<M>;
+  if constexpr (is_plain_data<Plain>) {
+    // What nearly every message is: plain data, sent in a turn of its actor's Runtime, with memory at hand. All else is left to a
+    // call in last place, so that nothing has to be kept over it.
+    WorkerContext* const context = cell != nullptr ? context_beside(cell) : nullptr;
+    // acquire: as in Envelope's own.
+    const std::uint32_t number = plain_descriptor<A, Plain>.number.load(std::memory_order_acquire);
+    if (context != nullptr && number != 0) [[likely]] {
+      using Block = PlainEnvelope<Plain>;
+      static_assert(alignof(Block) <= 16);
+      if (void* const memory = this_turn->cache->allocate_at_hand(sizeof(Block))) [[likely]] {
+        auto* const block = ::new (memory) Block{Envelope(number, generation), std::forward<M>(message)};
+        return post_from_turn(*context, *cell, block->head);
+      }
+    }
+  }
+  return send_anyhow<A>(cell, generation, std::forward<M>(message));
 }
 
 template <class A, class M, class... X>
@@ -44,7 +65,6 @@ void send_new(Cell* cell, std::uint32_t generation, X&&... parts) {
   const HandingOver to(cell, is_plain_data<M>);
   auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation,
                                               M{unmoved(std::forward<X>(parts))...});
-  count_sent(*visit.core(), visit.context());
   post_sent(*visit.core(), visit.context(), *cell, block->head);
 }
 

@@ -123,32 +123,37 @@ class alignas(kApart) Worker {
   /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
   void give_way(Runnable& work) noexcept;
   /// What is being run, for the report of who does not give its thread back. relaxed: read when all else has failed.
-  /// Once a turn, and so without a reading of the clock: a turn of many messages ends after 100 us.
+  /// Since when, once a turn, and so without a reading of the clock: a turn of many messages ends after 100 us.
   void note_cell(void* cell) noexcept {
     noted_message_.store(nullptr, std::memory_order_relaxed);
-    noted_since_.store(now_.ns, std::memory_order_relaxed);
-    noted_cell_.store(cell, std::memory_order_relaxed);
+    turn_.cell.store(cell, std::memory_order_relaxed);
   }
   void note(const void* message) noexcept { noted_message_.store(message, std::memory_order_relaxed); }
-  [[nodiscard]] void* noted_cell() const noexcept { return noted_cell_.load(std::memory_order_relaxed); }
+  [[nodiscard]] void* noted_cell() const noexcept { return turn_.cell.load(std::memory_order_relaxed); }
   [[nodiscard]] const void* noted_message() const noexcept { return noted_message_.load(std::memory_order_relaxed); }
-  [[nodiscard]] Instant noted_since() const noexcept { return Instant{noted_since_.load(std::memory_order_relaxed)}; }
+  [[nodiscard]] Instant noted_since() const noexcept { return Instant{turn_began_.load(std::memory_order_relaxed)}; }
   [[nodiscard]] bool is_busy() const noexcept { return busy_.load(std::memory_order_seq_cst); }
   /// Whether the watch has found it in one message for too long. relaxed: for reports.
   [[nodiscard]] bool hogs() const noexcept { return hogs_.load(std::memory_order_relaxed); }
   /// Of a thread that stop_within() gave up: where it was.
   [[nodiscard]] const StackAddresses& last_stack() const noexcept { return last_stack_; }
 
+  /// From a turn on this worker: as Scheduler::schedule().
+  void push(Runnable* work) noexcept;
+
   /// To be called after each message of a turn. True: the turn has to end.
   [[nodiscard]] bool after_message() noexcept;
   /// After that, for work that is far behind: whether its turn goes on although it has had its messages. Within the turn's
   /// time, unless something came from outside, and not for ever.
   [[nodiscard]] bool goes_on() noexcept;
+  /// After a turn, instead of returning from Scheduler::Run: what this worker would run next anyway, whose turn begins hereby; or
+  /// null: return. Of a streak of turns only the first goes all the way through the scheduler.
+  [[nodiscard]] Runnable* next_in_line() noexcept;
 
  private:
   friend class Scheduler;
 
-  void push(Runnable* work) noexcept;
+  void push_stuck(Runnable* work) noexcept;
   void push_back(Runnable* work) noexcept;
   void push_new(Runnable* work) noexcept;
   void share_new(std::size_t count) noexcept;
@@ -169,9 +174,18 @@ class alignas(kApart) Worker {
   }
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
+  void begin_turn() noexcept;
+  void end_turn() noexcept;
   void read_clock() noexcept;
   [[nodiscard]] bool ends_by_time() noexcept;
   void share_if_late() noexcept;
+  /// Messages and turns: stands still while it is in one message.
+  [[nodiscard]] std::uint32_t progress() const noexcept {
+    // relaxed: two readings are compared, nothing is read through them.
+    return handled_.load(std::memory_order_relaxed) + turns_.load(std::memory_order_relaxed);
+  }
+
+  static constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
 
   Scheduler& scheduler_;
   const unsigned id_;
@@ -197,7 +211,7 @@ class alignas(kApart) Worker {
   unsigned until_clock_ = 1;
   unsigned stride_ = 1;
   Instant now_{};
-  Instant turn_began_{};
+  std::atomic<std::int64_t> turn_began_{0};
   const Clock& clock_;
   Clock::Reading recent_;
   // How long work waits in queue_: a marker behind the newest and the time when it was set. Positions count what
@@ -208,14 +222,12 @@ class alignas(kApart) Worker {
   bool marked_ = false;
   Random random_;
   TimerShard timers_;
-  alignas(kApart) std::atomic<std::uint32_t> progress_{0};  // messages and turns, for the watch
+  alignas(kApart) std::atomic<std::uint32_t> handled_{0};  // messages
   std::atomic<std::uint32_t> turns_{0};
   std::atomic<bool> busy_{false};
   std::atomic<bool> stuck_{false};
   std::atomic<bool> inside_{false};  // its thread is in work()
-  std::atomic<void*> noted_cell_{nullptr};
   std::atomic<const void*> noted_message_{nullptr};
-  std::atomic<std::int64_t> noted_since_{0};
   std::atomic<bool> retire_{false};  // a spare one: nobody needs it any more
   std::atomic<bool> hogs_{false};    // an episode is open
   StackBuffer stack_;
@@ -266,8 +278,6 @@ class Scheduler {
   void schedule(Runnable& work) noexcept;
   /// The same, for what has never run: newest first, as far as the worker has the choice.
   void schedule_new(Runnable& work) noexcept;
-  /// From a turn: behind everything that waits on this worker.
-  void schedule_last(Runnable& work) noexcept;
 
   /// Any thread.
   void arm(TimerEntry& timer, Instant due) noexcept;
@@ -347,7 +357,8 @@ class Scheduler {
 };
 
 inline bool Worker::after_message() noexcept {
-  progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
+  handled_.store(handled_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (until_clock_ <= 1) {
     if (ends_by_time()) return true;
   } else {
@@ -356,10 +367,35 @@ inline bool Worker::after_message() noexcept {
   return ++messages_ >= most_messages_ || scheduler_.inject_.size_hint() != 0;
 }
 
+inline void Worker::begin_turn() noexcept {
+  messages_ = 0;
+  went_on_ = 0;
+  turn_began_.store(now_.ns, std::memory_order_relaxed);  // relaxed: for reports, and its own
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+inline void Worker::end_turn() noexcept {
+  if (messages_ == 0 && --until_clock_ == 0) read_clock();  // else after_message() has seen to it
+}
+
+[[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
+  // What else there is to look at (what comes from outside, whether to stop, or to stand aside) waits until the streak is over.
+  // But each message that is handled looks at what comes from outside. Who cranks by hand counts the turns.
+  if (slot_.empty() || streak_ >= longest_streak || scheduler_.is_manual()) return nullptr;
+  gate_.enter();
+  Runnable* const next = slot_.exchange(nullptr);
+  gate_.leave();
+  if (next == nullptr) return nullptr;  // a visitor was quicker
+  ++streak_;
+  end_turn();
+  begin_turn();
+  return next;
+}
+
 inline bool Worker::goes_on() noexcept {
   constexpr std::uint32_t most_times = 63;
   if (messages_ < most_messages_ || went_on_ == most_times || scheduler_.inject_.size_hint() != 0 ||
-      now_ - turn_began_ >= scheduler_.options_.turn_time) {
+      now_ - noted_since() >= scheduler_.options_.turn_time) {
     return false;
   }
   ++went_on_;

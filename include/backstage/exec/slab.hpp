@@ -139,6 +139,18 @@ class SlabCache {
     return allocate_slowly(bytes);
   }
 
+  /// The same if there is one at hand, else null: allocate() fetches more.
+  [[nodiscard]] void* allocate_at_hand(std::size_t bytes) noexcept {
+    if (bytes > slab_detail::max_pooled) return nullptr;
+    Rack& rack = racks_[slab_detail::class_of(bytes)];
+    slab_detail::Block* const block = rack.first;
+    if (block == nullptr) [[unlikely]]
+      return nullptr;
+    rack.first = block->next;
+    --rack.count;
+    return block;
+  }
+
   /// Gives back what any cache of this pool allocated with the same `bytes`.
   void deallocate(void* p, std::size_t bytes) noexcept {
     if (bytes <= slab_detail::max_pooled) [[likely]] {

@@ -65,7 +65,10 @@ inline constinit std::array<std::atomic<const MessageDescriptor*>, most_descript
 /// 16 bytes in front of every message: an 8-byte message makes a 24-byte block.
 struct Envelope {
   explicit Envelope(const MessageDescriptor& d, std::uint32_t target_generation) noexcept
-      : number(number_of(d)), generation(target_generation) {}
+      : Envelope(number_of(d), target_generation) {}
+  /// Of a descriptor that has its number.
+  explicit Envelope(std::uint32_t known, std::uint32_t target_generation) noexcept
+      : number(known), generation(target_generation) {}
 
   // relaxed: whoever has the envelope got it from somebody who had seen the number, and so the entry.
   [[nodiscard]] const MessageDescriptor& descriptor() const noexcept {

@@ -36,6 +36,7 @@ namespace detail {
 class Core;
 class Cell;
 struct Extras;
+struct RunLoop;
 struct RouteEntry;
 struct SideBox;
 struct WorkerContext;
@@ -348,7 +349,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   void schedule() noexcept;
 
   // ---- own turn
-  void run(Worker& worker);
   /// Resumes a root's coroutine and finishes the root if it is done.
   Handled drive_root(Root& root, std::coroutine_handle<> handle);
   void adopt_root(Root& root) noexcept;
@@ -365,10 +365,13 @@ class alignas(64) Cell final : public Context, public Runnable {
   [[nodiscard]] bool policy_has_end_target() const noexcept;
 
  private:
+  friend struct RunLoop;
+
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
   void run_at_length(Worker& worker, Core& core, WorkerContext* context);
   void tell_status(Status before, Status next, std::string_view word);
@@ -378,7 +381,7 @@ static_assert(sizeof(Cell) == 256, "four cache lines: an actor's fixed price");
 
 /// The current cell of this thread, or null.
 [[nodiscard]] inline Cell* current_cell() noexcept {
-  return this_turn != nullptr ? static_cast<Cell*>(this_turn->cell) : nullptr;
+  return this_turn != nullptr ? static_cast<Cell*>(this_turn->cell.load(std::memory_order_relaxed)) : nullptr;
 }
 
 /// A root that runs a Task<T> and gives its outcome to `Finish`, a callable `void(Cell&, Task<T>&)`.

@@ -83,6 +83,12 @@ struct alignas(kApart) WorkerContext {
   return context->core == core ? context : nullptr;
 }
 
+/// This worker's, in a turn of the cell's own Runtime (which then lives); else null.
+[[nodiscard]] inline WorkerContext* context_beside(const Cell* cell) noexcept {
+  // acquire: pairs with the release that published the chunk.
+  return context_for(chunk_of(cell).core.load(std::memory_order_acquire));
+}
+
 /// Keeps the core of a cell alive while a thread uses it. Free inside a turn of the same Runtime.
 class Visit {
  public:
@@ -241,23 +247,10 @@ inline void post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& e
   post_slowly(core, context, cell, envelope, position);
 }
 
-/// One more for the same actor as the last.
-void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope);
-
-/// The same for what an actor sends: it may be held for a moment.
-inline void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
-  if (context != nullptr) {
-    Outbox& outbox = context->outbox;
-    if (outbox.to == &cell && outbox.generation == envelope.generation)
-      return post_in_a_row(core, *context, cell, envelope);
-    settle(core, context);
-    outbox.to = &cell;
-    outbox.generation = envelope.generation;
-  } else {
-    settle_turn();  // of another Runtime
-  }
-  post(core, context, cell, envelope);
-}
+/// What an actor sends to one of its own Runtime, in its turn: counted, and it may be held for a moment.
+void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope);
+/// The same for whoever sends.
+void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope);
 
 }  // namespace detail
 }  // namespace v0

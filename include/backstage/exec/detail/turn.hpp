@@ -5,6 +5,7 @@
 // ready awaits uses the stack of one, in every build, whether or not the compiler makes tail calls.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <new>
@@ -18,14 +19,14 @@ namespace detail {
 class Worker;
 
 struct Turn {
-  std::coroutine_handle<> next{};  // resumed by drive() after the present coroutine suspends
-  SlabPool* pool = nullptr;        // the Runtime's memory
-  SlabCache* cache = nullptr;      // this thread's cache of it; null: use pool->shared()
-  Worker* worker = nullptr;        // null on a thread that only drives (tests)
-  void* context = nullptr;         // per-worker data of the floor above (counters, free cells)
-  void* cell = nullptr;            // the actor that is running, or null
-  void* root = nullptr;            // the root coroutine that is running, or null
-  void* handing_to = nullptr;      // the actor for which a message is being built, while it may carry a Reply
+  std::coroutine_handle<> next{};    // resumed by drive() after the present coroutine suspends
+  SlabPool* pool = nullptr;          // the Runtime's memory
+  SlabCache* cache = nullptr;        // this thread's cache of it; null: use pool->shared()
+  Worker* worker = nullptr;          // null on a thread that only drives (tests)
+  void* context = nullptr;           // per-worker data of the floor above (counters, free cells)
+  std::atomic<void*> cell{nullptr};  // the actor that is running, or null; its thread writes, the watch reads
+  void* root = nullptr;              // the root coroutine that is running, or null
+  void* handing_to = nullptr;        // the actor for which a message is being built, while it may carry a Reply
 };
 
 inline thread_local constinit Turn* this_turn = nullptr;

@@ -133,10 +133,11 @@ class MessageList {
     retired = nullptr;
     const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
     Node* const last = owned.last;
-    std::uint64_t expected = pack(last != nullptr ? of(last) : awake, taken);
+    std::uint64_t expected = last != nullptr ? pack(last, taken) : pack(awake, taken);
     // relaxed: a look before the costly exchange, which decides.
     if (tail_.load(std::memory_order_relaxed) != expected) return false;
-    tell_limit(owned);
+    // Of much room take() has told nearly all.
+    if (owned.bound.load(std::memory_order_relaxed) < 16 * news_every) tell_limit(owned);
     // Cleared first: after the exchange another thread may own the list already.
     owned.last = nullptr;
     // seq_cst: first half of Dekker's pattern with wake(); its release part publishes the owner's state to the next owner.
@@ -183,10 +184,10 @@ class MessageList {
   static constexpr std::uint32_t no_limit = 1U << 31U;
   static constexpr std::uint32_t by_depth = 1U << 30U;  // a bound that the word cannot tell: ask depth()
 
-  static std::uint64_t of(const Node* node) noexcept {
+  static std::uint64_t pack(const Node* node, std::uint64_t count) noexcept {
     const auto bits = reinterpret_cast<std::uintptr_t>(node);
     assert(bits % 8 == 0 && bits >> 48U == 0 && "a node's address fits into the tail word");
-    return bits >> 3U;
+    return bits << (count_bits - 3) | (count & count_mask);
   }
   static std::uint64_t address(std::uint64_t word) noexcept { return word >> count_bits; }
   static std::uint64_t pack(std::uint64_t address, std::uint64_t count) noexcept {
@@ -218,7 +219,7 @@ class MessageList {
         if ((limit & no_limit) == 0 && (room - count > most_room - count || (limit & by_depth) != 0)) [[unlikely]]
           return Push::full;
       }
-      after = pack(of(last), before + count);
+      after = pack(last, before + count);
       // acq_rel: release publishes the payload to whoever links behind us; acquire orders us behind the owner's going
       // idle. The owner itself gets the payload through next or first_.
     } while (!tail_.compare_exchange_weak(before, after, std::memory_order_acq_rel, std::memory_order_relaxed));
