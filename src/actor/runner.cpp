@@ -170,6 +170,14 @@ inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
          (interleaved | ready) == 0 && !suspended.load(std::memory_order_relaxed) && stays_calm(seen);
 }
 
+/// At the beginning of a turn: as is_calm(), by what the last one left. Only what others give may have changed since.
+inline bool Cell::begins_calmly() const noexcept {
+  // acquire: as in run_at_length().
+  const std::uint32_t seen = signals.load(std::memory_order_acquire);
+  if (!calm) return is_calm(seen);
+  return seen == signal::alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed);
+}
+
 /// After a message that was handled to its end, by a place that was calm.
 inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
   const Extras* const more = extras;
@@ -182,6 +190,7 @@ inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
 [[gnu::always_inline]] inline bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
   SlabCache& cache = *worker.turn().cache;
+  calm = true;  // until whoever called hears otherwise
   for (;;) {
     Envelope* retired = nullptr;
     Envelope* const envelope = mailbox.take(queue, retired);
@@ -219,11 +228,16 @@ inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
 
 /// The short way through most turns. False: the turn goes on, the long way.
 [[gnu::always_inline]] inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& context) {
-  // acquire: as in run_at_length().
-  if (!is_calm(signals.load(std::memory_order_acquire))) return false;
+  if (!begins_calmly()) {
+    calm = false;
+    return false;
+  }
   try {
-    return run_calm(worker, core, context);
+    if (run_calm(worker, core, context)) return true;
+    calm = false;
+    return false;
   } catch (...) {
+    calm = false;
     end_outbox(core, context);
     Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
     end_outbox(core, context);
@@ -242,16 +256,19 @@ void RunLoop::run(Runnable& first, Worker& worker) {
     Cell& cell = static_cast<Cell&>(*next);
     worker.note_cell(&cell);
     turn.root = nullptr;
-    if (!cell.is_over_calmly(worker, core, context)) cell.run_at_length(worker, core, &context);
-    // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
+    const bool is_over = cell.is_over_calmly(worker, core, context);
+    if (!is_over) cell.run_at_length(worker, core, &context);
     turn.cell.store(nullptr, std::memory_order_relaxed);
-    end_outbox(core, context);
+    // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
+    if (!is_over) end_outbox(core, context);
     next = worker.next_in_line();
   } while (next != nullptr);
 }
 
 bool Cell::run_calm_again(Worker& worker, Core& core, WorkerContext& context) {
-  return run_calm(worker, core, context);
+  const bool is_over = run_calm(worker, core, context);
+  if (!is_over) calm = false;
+  return is_over;
 }
 
 void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
@@ -416,6 +433,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
       end_outbox(core, *context);
       if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(*this);
     } catch (...) {
+      calm = false;
       end_outbox(core, *context);
       Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
     }

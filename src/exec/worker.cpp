@@ -43,13 +43,10 @@ Instant Worker::fresh_now() noexcept {
   return now_;
 }
 
-void Worker::push(Runnable* work) noexcept {
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    return push_stuck(work);
-  gate_.enter();
-  Runnable* const displaced = slot_.exchange(work);
-  gate_.leave();
-  if (displaced != nullptr) push_back(displaced);
+/// The owner has announced itself at the gate, and somebody is inside.
+void Worker::push_behind_visitor(Runnable* work) noexcept {
+  gate_.wait_for_visitor();
+  put_in_slot(work);
 }
 
 /// It may be long before we come to run it. Others take it from the queue, in batches; from behind the gate a visitor

@@ -154,6 +154,8 @@ class alignas(kApart) Worker {
   friend class Scheduler;
 
   void push_stuck(Runnable* work) noexcept;
+  void push_behind_visitor(Runnable* work) noexcept;
+  void put_in_slot(Runnable* work) noexcept;
   void push_back(Runnable* work) noexcept;
   void push_new(Runnable* work) noexcept;
   void share_new(std::size_t count) noexcept;
@@ -376,6 +378,21 @@ inline void Worker::begin_turn() noexcept {
 
 inline void Worker::end_turn() noexcept {
   if (messages_ == 0 && --until_clock_ == 0) read_clock();  // else after_message() has seen to it
+}
+
+inline void Worker::put_in_slot(Runnable* work) noexcept {
+  Runnable* const displaced = slot_.exchange(work);
+  gate_.leave();
+  if (displaced != nullptr) push_back(displaced);
+}
+
+// All that is rare is a call in last place, so that nothing has to be kept over it.
+inline void Worker::push(Runnable* work) noexcept {
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    return push_stuck(work);
+  if (!gate_.announce()) [[unlikely]]
+    return push_behind_visitor(work);
+  put_in_slot(work);
 }
 
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {

@@ -288,9 +288,15 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool plain : 1 = false;         // constant for a place: no loop, no retries, and its policy lets handlers run
   std::uint16_t interleaved = 0;  // roots of that kind
   std::uint16_t ready = 0;        // awaiters that wait for the turn
-  Failure* failure = nullptr;
+  std::uint32_t last_await = 0;
+  /// Its last turn ended calmly (is_calm): what that means changes in its own turns only.
+  bool calm = false;
+  bool stop_ordered = false;
+  bool own_end = false;  // it ended by itself, not by order
+  bool draining_waits = false;
 
   // ---- fourth line
+  Failure* failure = nullptr;
   Instant began{};  // when this incarnation was begun, then when its init ended
   // read by others while this actor waits (cycles, reports of timeouts)
   std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
@@ -299,7 +305,6 @@ class alignas(64) Cell final : public Context, public Runnable {
   std::atomic<std::uint32_t> waits_number{0};      // [any]
   std::uint32_t incarnation = 0;
   std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
-  std::uint32_t last_await = 0;
   // [parent] writes: until it equals end_notice.posted the end is the parent's
   std::atomic<std::uint32_t> notices_seen{0};
   std::uint8_t scheduling_group = 0;
@@ -312,17 +317,14 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool status_stated : 1 = false;  // the actor said how it fares: its children do not overrule it
   bool lived_out : 1 = false;      // its time (live_for) was over
   bool cut_short : 1 = false;      // its stop deadline passed
-  bool failed = false;             // how the incarnation ended
+  bool failed : 1 = false;         // how the incarnation ended
   bool killed = false;             // everything below ends at once, too
   bool stop_at_start = false;      // a kept place was told to stop: it closes when it would be begun
-  bool stop_ordered = false;
   bool keep_place = false;
-  bool own_end = false;    // it ended by itself, not by order
   bool quiet = false;      // [parent] kept: nothing left to stop
   bool in_group = false;   // [parent] is restarted with others
   bool asked = false;      // [parent] a Verdict is awaited
   PlaceMark<> board_mark;  // [any] somebody asked for what it publishes (scopes.hpp)
-  bool draining_waits = false;
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {
@@ -369,6 +371,7 @@ class alignas(64) Cell final : public Context, public Runnable {
 
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
+  [[nodiscard]] bool begins_calmly() const noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);

@@ -79,7 +79,7 @@ struct StdAtomics {
 #endif
   }
   static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool cheap) noexcept {
-    if (cheap) {
+    if (cheap) [[likely]] {
       word.store(value, std::memory_order_relaxed);
       // For the compiler only; the processor's part is expedite()'s.
       std::atomic_signal_fence(std::memory_order_seq_cst);

@@ -35,10 +35,21 @@ class OwnerGate {
 
   /// Owner.
   void enter() noexcept {
+    if (!announce()) [[unlikely]]
+      wait_for_visitor();
+  }
+  /// Owner: enter() in two steps, for who has something to call in last place. False: it is not inside yet, and has to
+  /// wait_for_visitor().
+  [[nodiscard]] bool announce() noexcept {
     Atomics::announce(inside_, 1, cheap_);
     // seq_cst: the other half of Dekker's pattern (on x86 a plain load); its acquire part pairs with the release in depart().
-    if (visitor_.load(std::memory_order_seq_cst) != 0) [[unlikely]]
-      enter_behind_visitor();
+    return visitor_.load(std::memory_order_seq_cst) == 0;
+  }
+  [[gnu::noinline, gnu::cold]] void wait_for_visitor() noexcept {
+    do {
+      leave();
+      while (visitor_.load(std::memory_order_acquire) != 0) Atomics::pause();
+    } while (!announce());
   }
   /// Owner.
   void leave() noexcept {
@@ -59,16 +70,6 @@ class OwnerGate {
   void depart() noexcept { visitor_.store(0, std::memory_order_release); }
 
  private:
-  /// It is inside, or about to be; the owner has announced itself.
-  [[gnu::noinline, gnu::cold]] void enter_behind_visitor() noexcept {
-    do {
-      leave();
-      while (visitor_.load(std::memory_order_acquire) != 0) Atomics::pause();
-      Atomics::announce(inside_, 1, cheap_);
-      // seq_cst: as in enter().
-    } while (visitor_.load(std::memory_order_seq_cst) != 0);
-  }
-
   typename Atomics::template Atomic<std::uint32_t> inside_{0};   // the owner writes
   typename Atomics::template Atomic<std::uint32_t> visitor_{0};  // visitors write
   const bool cheap_ = Atomics::can_expedite();
