@@ -143,10 +143,6 @@ namespace {
   return pushed != Push::full;
 }
 
-}  // namespace
-
-namespace {
-
 /// One more for the same actor as the last.
 [[gnu::noinline]] void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope) {
   Worker& worker = *this_turn->worker;
@@ -179,6 +175,28 @@ namespace {
   if (before + 1 == Outbox::most) empty_outbox(core, context);
 }
 
+/// The same. Nearly always there are others before it, and room behind it: that is done here, with nothing kept on the stack.
+[[gnu::noinline]] void post_next(WorkerContext& context, Cell& cell, Envelope& envelope) {
+  Worker& worker = *this_turn->worker;
+  Outbox& outbox = context.outbox;
+  // relaxed: as in post_in_a_row().
+  const bool plain = cell.gate.load(std::memory_order_relaxed) == envelope.generation << gate_bit::bits;
+  if (plain && !worker.is_stuck() && !planted(Mistake::chain_reversed)) [[likely]] {
+    const bool inside = worker.gate().announce();
+    const std::uint32_t before = outbox.count.load(std::memory_order_relaxed);  // 0: none yet, or a visitor took them
+    const bool fits = inside && before != 0 && before + 1 < Outbox::most;
+    if (fits) [[likely]] {
+      envelope.next.store(nullptr, std::memory_order_relaxed);
+      outbox.last->next.store(&envelope, std::memory_order_relaxed);
+      outbox.last = &envelope;
+      outbox.count.store(before + 1, std::memory_order_relaxed);
+    }
+    worker.gate().leave();
+    if (fits) return;
+  }
+  post_in_a_row(*context.core, context, cell, envelope);
+}
+
 /// What is held for another goes first.
 [[gnu::noinline]] void post_behind(WorkerContext& context, Cell& cell, Envelope& envelope) {
   settle(*context.core, &context);
@@ -195,8 +213,7 @@ void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope) {
   MessageCounters::bump(context.counters.sent);
   Outbox& outbox = context.outbox;
   const std::uint32_t generation = envelope.generation;
-  if (outbox.to == &cell && outbox.generation == generation)
-    return post_in_a_row(*context.core, context, cell, envelope);
+  if (outbox.to == &cell && outbox.generation == generation) return post_next(context, cell, envelope);
   if (!outbox.empty()) [[unlikely]]
     return post_behind(context, cell, envelope);
   outbox.to = &cell;

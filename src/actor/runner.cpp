@@ -218,6 +218,7 @@ inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
     const bool yields = (seen & signal::yield) != 0;
     if (worker.after_message() || yields) {
       if (yields || mailbox.depth(queue) < far_behind || !worker.goes_on()) {
+        calm = false;  // not looked at
         worker.give_way(*this);
         return true;
       }

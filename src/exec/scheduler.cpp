@@ -151,10 +151,11 @@ void Scheduler::run_leftovers() noexcept {
 
 void Scheduler::schedule(Runnable& work) noexcept {
   Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
-  if (worker != nullptr && &worker->scheduler_ == this) {
-    worker->push(&work);
-    return;
-  }
+  if (worker != nullptr && &worker->scheduler_ == this) return worker->push(&work);
+  schedule_from_outside(work);
+}
+
+void Scheduler::schedule_from_outside(Runnable& work) noexcept {
   inject_.push(&work);
   parking_.notify_one();
 }

@@ -306,6 +306,7 @@ class Scheduler {
  private:
   friend class Worker;
 
+  void schedule_from_outside(Runnable& work) noexcept;
   std::size_t run_chosen(std::size_t most);
   void work(Worker& worker) noexcept;
   void tell_to_stop() noexcept;

@@ -72,8 +72,8 @@ inline constexpr std::size_t chunk_begin = 64;  // of the blocks, behind the hea
 static_assert(sizeof(Chunk) <= chunk_begin);
 
 /// 24 for the shortest messages, 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
-inline constexpr std::array<std::uint16_t, 19> class_bytes{24,  32,  64,  96,  128, 160, 192,  224,  256, 320,
-                                                           384, 448, 512, 640, 768, 896, 1024, 2048, 4096};
+inline constexpr std::array<std::uint16_t, 20> class_bytes{24,  32,  48,  64,  96,  128, 160, 192,  224,  256,
+                                                           320, 384, 448, 512, 640, 768, 896, 1024, 2048, 4096};
 inline constexpr std::size_t class_count = class_bytes.size();
 inline constexpr std::size_t max_pooled = class_bytes.back();
 
@@ -101,6 +101,21 @@ inline constexpr auto class_of_step = [] {
 }
 
 }  // namespace slab_detail
+
+/// A block's size that is known when the program is built, and with it its class.
+class BlockSize {
+ public:
+  constexpr BlockSize(std::size_t bytes) noexcept  // NOLINT(google-explicit-constructor)
+      : bytes_(static_cast<std::uint32_t>(bytes)),
+        class_(static_cast<std::uint8_t>(bytes <= slab_detail::max_pooled ? slab_detail::class_of(bytes)
+                                                                          : slab_detail::class_count)) {}
+  [[nodiscard]] constexpr std::uint32_t bytes() const noexcept { return bytes_; }
+
+ private:
+  friend class SlabCache;
+  std::uint32_t bytes_;
+  std::uint8_t class_;  // class_count: none
+};
 
 /// What is live, in blocks and in bytes (of blocks: sizes are rounded up to their class).
 struct SlabCensus {
@@ -153,15 +168,12 @@ class SlabCache {
 
   /// Gives back what any cache of this pool allocated with the same `bytes`.
   void deallocate(void* p, std::size_t bytes) noexcept {
-    if (bytes <= slab_detail::max_pooled) [[likely]] {
-      Rack& rack = racks_[slab_detail::class_of(bytes)];
-      if (rack.count < rack.capacity) [[likely]] {
-        rack.first = ::new (p) slab_detail::Block(rack.first);
-        ++rack.count;
-        return;
-      }
-    }
-    deallocate_slowly(p, bytes);
+    if (bytes > slab_detail::max_pooled || !put_at_hand(p, slab_detail::class_of(bytes))) [[unlikely]]
+      deallocate_slowly(p, bytes);
+  }
+  void deallocate(void* p, BlockSize size) noexcept {
+    if (!put_at_hand(p, size.class_)) [[unlikely]]
+      deallocate_slowly(p, size.bytes());
   }
 
   /// The same aligned to `align`, a power of two.
@@ -190,6 +202,14 @@ class SlabCache {
     std::uint32_t second_count = 0;
   };
 
+  /// False: its magazine is full.
+  [[nodiscard]] bool put_at_hand(void* p, std::size_t c) noexcept {
+    Rack& rack = racks_[c];
+    if (rack.count >= rack.capacity) return false;
+    rack.first = ::new (p) slab_detail::Block(rack.first);
+    ++rack.count;
+    return true;
+  }
   /// A size whose blocks are aligned so.
   [[nodiscard]] static std::size_t for_alignment(std::size_t bytes, std::size_t align) noexcept {
     return align > 8 && bytes <= slab_detail::class_bytes.front() ? slab_detail::class_bytes[1] : bytes;
@@ -204,7 +224,8 @@ class SlabCache {
 
   SlabPool& pool_;
   // On lines of its own: two workers' caches never share one.
-  alignas(64) std::array<Rack, slab_detail::class_count> racks_{};
+  // One more than there are classes: what is too large finds no room there.
+  alignas(64) std::array<Rack, slab_detail::class_count + 1> racks_{};
 };
 
 /// For threads without a cache: the same behind a mutex.

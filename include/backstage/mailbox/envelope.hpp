@@ -14,6 +14,7 @@
 
 #include "backstage/base/error.hpp"
 #include "backstage/base/time.hpp"
+#include "backstage/exec/slab.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -41,7 +42,7 @@ struct MessageDescriptor {
   void (*abandon)(Envelope&, Errc why) noexcept;
   std::string_view message;  ///< the message type's name
   std::string_view actor;    ///< the actor type's name
-  std::uint32_t size;        ///< of the whole envelope in bytes
+  BlockSize size;            ///< of the whole envelope
   SendKind kind;
   /// The message's weight for a mailbox bounded by bytes.
   std::size_t (*weight)(const Envelope&) noexcept;

@@ -57,7 +57,7 @@ struct FromFunction {
 template <class A, class Maker>
 struct TypedBody {
   Body head;
-  Maker maker;
+  [[no_unique_address]] Maker maker;
   alignas(A) std::byte storage[sizeof(A)];
 };
 

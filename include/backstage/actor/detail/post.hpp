@@ -187,8 +187,12 @@ template <class Block, class... X>
 
 /// Frees an envelope's memory; its payload is destroyed already.
 inline void free_envelope(CoreFace& core, WorkerContext* context, Envelope& envelope) noexcept {
-  const std::uint32_t bytes = envelope.descriptor().size;
-  free_block(core, context, &envelope, bytes);
+  const BlockSize size = envelope.descriptor().size;
+  if (context != nullptr) {
+    this_turn->cache->deallocate(&envelope, size);
+  } else {
+    core.pool->shared().deallocate(&envelope, size.bytes());
+  }
 }
 
 // ---- the slow side (post.cpp)
