@@ -175,7 +175,9 @@ inline bool Cell::begins_calmly() const noexcept {
   // acquire: as in run_at_length().
   const std::uint32_t seen = signals.load(std::memory_order_acquire);
   if (!calm) return is_calm(seen);
-  return seen == signal::alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed);
+  const bool is_left_alone = seen == signal::alive && lane_rest == nullptr && lane.empty(std::memory_order_relaxed);
+  assert(!is_left_alone || is_calm(seen) || !lane.empty(std::memory_order_relaxed));
+  return is_left_alone;
 }
 
 /// After a message that was handled to its end, by a place that was calm.

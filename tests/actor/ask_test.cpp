@@ -215,6 +215,21 @@ TEST(M5, an_answer_whose_own_move_throws_on_its_way_fails_the_ask_at_once) {
   EXPECT_TRUE(out->front().result);
 }
 
+TEST(M5, an_answer_whose_own_move_throws_fails_an_ask_from_outside_at_once_too) {
+  sim::TestRuntime world;
+  const auto giver = world.spawn<Giver>("giver");
+  const auto heard_after = [&](int move) {
+    auto pending = world.runtime().ask<Give>(giver, move).polled_within(1h);
+    world.run();
+    Touchy::moves_left = 0;  // to take it out is a move, too
+    auto answer = pending.poll();
+    return !answer ? "nothing" : *answer ? "an answer" : std::string(to_string(answer->error().code()));
+  };
+  // As above, and then into the place that the asker looks at.
+  for (const int move : {1, 2, 3, 4}) EXPECT_EQ(heard_after(move), "failed") << "move " << move;
+  EXPECT_EQ(heard_after(0), "an answer");
+}
+
 TEST(M5, an_ask_hears_at_once_that_the_actor_was_ended_in_the_middle_of_it) {
   sim::TestRuntime world;
   const auto server = world.spawn(child<Server>("server").on_stop(drop));

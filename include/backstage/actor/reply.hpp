@@ -135,8 +135,14 @@ template <class T>
 void answer(ReplyPort&& port, Result<T>&& result) {
   Cell* const asker = port.cell;
   if (asker == nullptr) {
-    if (const auto outside = std::exchange(port.outside, nullptr))
+    auto outside = std::exchange(port.outside, nullptr);
+    if (outside == nullptr) return;
+    try {
       static_cast<OutsideAskOf<T>&>(*outside).put(std::move(result));
+    } catch (...) {
+      port.outside = std::move(outside);
+      throw;
+    }
     return;
   }
   const Visit visit(asker);

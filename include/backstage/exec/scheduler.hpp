@@ -397,9 +397,11 @@ inline void Worker::push(Runnable* work) noexcept {
 }
 
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
-  // What else there is to look at (what comes from outside, whether to stop, or to stand aside) waits until the streak is over.
-  // But each message that is handled looks at what comes from outside. Who cranks by hand counts the turns.
-  if (slot_.empty() || streak_ >= longest_streak || scheduler_.is_manual()) return nullptr;
+  // What comes from outside is looked at after each turn; whether to stop or to stand aside when the streak is over. Whoever
+  // cranks by hand counts the turns.
+  if (slot_.empty() || streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 || scheduler_.is_manual()) {
+    return nullptr;
+  }
   gate_.enter();
   Runnable* const next = slot_.exchange(nullptr);
   gate_.leave();
