@@ -110,8 +110,8 @@ TEST_P(SlabInBothModes, the_census_names_what_leaked) {
   const SlabCensus census = pool_.census();
   EXPECT_EQ(census.live_blocks, 2);
   EXPECT_EQ(census.live_bytes, 128 + 10'000);
-  EXPECT_EQ(census.classes[4].block_bytes, 128U);
-  EXPECT_EQ(census.classes[4].live, 1);
+  EXPECT_EQ(census.classes[5].block_bytes, 128U);
+  EXPECT_EQ(census.classes[5].live, 1);
   EXPECT_EQ(census.large_live, 1);
   EXPECT_EQ(census.large_bytes, 10'000);
   cache.deallocate(small, 100);

@@ -39,7 +39,7 @@ template <class A, class M>
 template <class A, class M>
 void send_message(Cell* cell, std::uint32_t generation, M&& message) {
   using Plain = std::remove_cvref_t<M>;
-  if constexpr (is_plain_data<Plain>) {
+  if constexpr (is_plain_data<Plain> && std::is_nothrow_constructible_v<Plain, M>) {
     // What nearly every message is: plain data, sent in a turn of its actor's Runtime, with memory at hand. All else is left to a
     // call in last place, so that nothing has to be kept over it.
     WorkerContext* const context = cell != nullptr ? context_beside(cell) : nullptr;

@@ -397,9 +397,10 @@ inline void Worker::push(Runnable* work) noexcept {
 }
 
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
-  // What comes from outside is looked at after each turn; whether to stop or to stand aside when the streak is over. Whoever
-  // cranks by hand counts the turns.
-  if (slot_.empty() || streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 || scheduler_.is_manual()) {
+  // What comes from outside and the end of all are looked at after each turn; whether to stand aside, or to retire, when the
+  // streak is over. Whoever cranks by hand counts the turns.
+  if (slot_.empty() || streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 ||
+      scheduler_.stopping_.load(std::memory_order_relaxed) || scheduler_.is_manual()) {
     return nullptr;
   }
   gate_.enter();

@@ -293,7 +293,8 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool calm = false;
   bool stop_ordered = false;
   bool own_end = false;  // it ended by itself, not by order
-  bool draining_waits = false;
+  // How the incarnation ended. A byte of its own: read while its parent destroys what has ended.
+  bool failed = false;
 
   // ---- fourth line
   Failure* failure = nullptr;
@@ -317,9 +318,9 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool status_stated : 1 = false;  // the actor said how it fares: its children do not overrule it
   bool lived_out : 1 = false;      // its time (live_for) was over
   bool cut_short : 1 = false;      // its stop deadline passed
-  bool failed : 1 = false;         // how the incarnation ended
-  bool killed = false;             // everything below ends at once, too
-  bool stop_at_start = false;      // a kept place was told to stop: it closes when it would be begun
+  bool draining_waits : 1 = false;
+  bool killed = false;         // everything below ends at once, too
+  bool stop_at_start = false;  // a kept place was told to stop: it closes when it would be begun
   bool keep_place = false;
   bool quiet = false;      // [parent] kept: nothing left to stop
   bool in_group = false;   // [parent] is restarted with others
