@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 namespace {
 
 using namespace backstage;  // NOLINT(google-build-using-namespace)
@@ -35,6 +39,24 @@ TEST(L6, a_refused_restart_does_not_count) {
   EXPECT_TRUE(history.admit(limit, start));
   EXPECT_FALSE(history.admit(limit, start + 9s));
   EXPECT_TRUE(history.admit(limit, start + 10s)) << "the refusal at 9 s is no restart";
+}
+
+TEST(L6, a_long_history_says_what_one_says_that_forgets_nothing) {
+  for (const std::uint32_t restarts : {1U, 2U, 7U, 50U}) {
+    const Intensity limit{restarts, 10s};
+    RestartHistory history;
+    std::vector<Instant> all;
+    std::uint64_t random = restarts;
+    Instant now = start;
+    for (int i = 0; i < 5'000; ++i) {
+      random = random * 6364136223846793005U + 1442695040888963407U;
+      now = now + Duration(static_cast<std::int64_t>(random >> 33U) % (20'000'000'000 / restarts));
+      const auto counts = std::count_if(all.begin(), all.end(), [&](Instant at) { return at + limit.window > now; });
+      ASSERT_EQ(history.admit(limit, now), counts < restarts) << i << " with " << restarts;
+      if (counts < restarts) all.push_back(now);
+      ASSERT_EQ(history.in_window(), static_cast<std::size_t>(counts) + (counts < restarts ? 1U : 0U));
+    }
+  }
 }
 
 TEST(L6, none_may_be_allowed_and_any_number_too) {

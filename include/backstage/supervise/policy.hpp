@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
+#include <vector>
 
 #include "backstage/base/time.hpp"
 #include "backstage/mailbox/mailbox.hpp"
@@ -130,8 +131,13 @@ class RestartHistory {
       return true;
     }
     // (t - w, t]: a restart exactly one window ago no longer counts.
-    while (!at_.empty() && at_.front() + intensity.window <= now) at_.pop_front();
-    if (at_.size() >= intensity.restarts) return false;
+    while (first_ < at_.size() && at_[first_] + intensity.window <= now) ++first_;
+    if (in_window() >= intensity.restarts) return false;
+    // In place of those that count no more, once they are half of it: it grows to twice what counts at most.
+    if (first_ != 0 && first_ * 2 >= at_.size()) {
+      at_.erase(at_.begin(), at_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
     at_.push_back(now);
     ++in_a_row_;
     return true;
@@ -142,10 +148,11 @@ class RestartHistory {
   void lived(Duration lived, const Intensity& intensity, const Backoff& backoff) {
     if (lived >= std::max(intensity.window, backoff.most)) in_a_row_ = 0;
   }
-  [[nodiscard]] std::size_t in_window() const { return at_.size(); }
+  [[nodiscard]] std::size_t in_window() const { return at_.size() - first_; }
 
  private:
-  std::deque<Instant> at_;
+  std::vector<Instant> at_;  // no memory until the first failure: nearly nobody has one
+  std::size_t first_ = 0;    // those before it count no more
   std::uint32_t in_a_row_ = 0;
 };
 
