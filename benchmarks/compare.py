@@ -115,13 +115,35 @@ def print_figures(measured):
                   f"| {one.runs[-1].extra} | {peak:.0f} | {foreign:.0%} |")
 
 
-def machine():
-    model = ""
+# What a peer's speed depends on besides the machine.
+COMPILERS = {"tokio": ["rustc", "--version"], "go": ["go", "version"], "caf": ["g++", "--version"]}
+
+
+def first_line_of(command):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              check=False).stdout.split("\n", 1)[0].strip()
+    except OSError:
+        return ""
+
+
+def processor():
+    """As "AMD EPYC, family 25, model 17": hypervisors often leave the rest of the name away."""
+    found = {}
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "")
+        for line in file:
+            name, _, value = line.partition(":")
+            found.setdefault(name.strip(), value.strip())
+    numbers = [f"{name.removeprefix('cpu ')} {found[name]}" for name in ("cpu family", "model") if name in found]
+    return ", ".join([found.get("model name", ""), *numbers])
+
+
+def machine():
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
-    return {"processors": harness.CORES, "model": model, "kernel": platform.release(), "commit": commit,
+    return {"processors": harness.CORES, "model": processor(),
+            "compilers": {peer: first_line_of(command) for peer, command in COMPILERS.items()},
+            "kernel": platform.release(), "commit": commit,
             "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
 
 
@@ -219,6 +241,10 @@ def report(here, quick, measured):
     rounds = max(len(one.runs) for _, series in measured for one in series.values())
     print(f"{here['when']}, {here['commit']}, {here['processors']} processors ({here['model']}), Linux {here['kernel']}, "
           f"{rounds} rounds{', quick' if quick else ''}\n")
+    peers = {peer for _, series in measured for peer in series}
+    built = [f"{peer} by {by}" for peer, by in here.get("compilers", {}).items() if by and peer in peers]
+    if built:
+        print(f"{'; '.join(built)} (as far as what is installed now built them)\n")
     print_goals(measured)
     print_figures(measured)
 
