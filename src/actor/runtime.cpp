@@ -217,9 +217,7 @@ std::pair<detail::Cell*, std::uint32_t> Runtime::start(detail::Body& body) {
 
 Logger Runtime::log() const { return core_->logger("/"); }
 
-bool Runtime::called_inside() const noexcept {
-  return detail::current_cell() != nullptr;
-}
+bool Runtime::called_inside() const noexcept { return detail::current_cell() != nullptr; }
 
 void Runtime::wait_until(Instant deadline, detail::OutsideAsk& ask, bool (*done)(detail::OutsideAsk&),
                          void (*block)(detail::OutsideAsk&, Duration)) {
