@@ -205,6 +205,7 @@ void Scheduler::give_all_away(Worker& worker) noexcept {
   worker.gate_.leave();
   if (own != nullptr) inject_.push(own);
   while (worker.fresh_.size() != 0) worker.share_new(worker.fresh_.capacity());
+  while (Runnable* const work = worker.back_.pop()) inject_.push(work);
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
 }
 
@@ -222,10 +223,12 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
   for (unsigned i = 0; i < count; ++i) {
     Worker& victim = *workers_[(start + i) % count];
     if (&victim == &thief) continue;
-    if (Runnable* const work = thief.queue_.steal_from(victim.queue_)) {
+    Runnable* found = thief.back_.steal_from(victim.back_);
+    if (found == nullptr) found = thief.queue_.steal_from(victim.queue_);
+    if (found != nullptr) {
       // Other thieves may have been here already; what they took is missing for good from head and tail alike.
-      thief.pushed_ += thief.queue_.size_hint();
-      return work;
+      thief.pushed_ += thief.back_.size_hint() + thief.queue_.size_hint();
+      return found;
     }
     if (victim.shares_behind_the_gate()) {
       if (Runnable* const work = visit(victim, thief)) return work;
@@ -251,10 +254,11 @@ Runnable* Scheduler::visit(Worker& other, Worker& thief) noexcept {
 }
 
 bool Scheduler::has_visible_work() const noexcept {
-  if (!inject_.empty() || !spill_.empty()) return true;
+  if (!inject_.empty() || !overflow_.empty() || !spill_.empty()) return true;
   const auto all = known();
-  return std::any_of(all.begin(), all.end(),
-                     [](const auto& worker) { return !worker->queue_.empty() || worker->shares_behind_the_gate(); });
+  return std::any_of(all.begin(), all.end(), [](const auto& worker) {
+    return !worker->back_.empty() || !worker->queue_.empty() || worker->shares_behind_the_gate();
+  });
 }
 
 }  // namespace detail

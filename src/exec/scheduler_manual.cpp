@@ -28,7 +28,8 @@ std::size_t Scheduler::run_chosen(std::size_t most) {
   std::size_t turns = 0;
   worker.fresh_now();
   for (; turns < most; ++turns) {
-    // In the order scheduled: the slot holds the newest, what it displaced went to the queue.
+    // In the order scheduled: the slot holds the newest, what it displaced went to the queue, the oldest of it ran over.
+    while (Runnable* const work = overflow_.pop()) ready_.push_back(work);
     while (Runnable* const work = worker.queue_.pop()) ready_.push_back(work);
     if (Runnable* const work = worker.slot_.exchange(nullptr)) ready_.push_back(work);
     while (Runnable* const work = inject_.pop()) ready_.push_back(work);

@@ -69,7 +69,8 @@ void Scheduler::tune(Instant now) noexcept {
 
 /// A limit is in force. (What waits of its own a worker sees to itself: share_if_late.)
 void Scheduler::lift_if_much_waits(Duration since_last_clock) noexcept {
-  if (since_last_clock >= options_.limit_until || inject_.size_hint() > 4 * RunQueue<Runnable>::capacity())
+  if (since_last_clock >= options_.limit_until ||
+      inject_.size_hint() + overflow_.size_hint() > 4 * RunQueue<Runnable>::capacity())
     limit_.lift();
 }
 

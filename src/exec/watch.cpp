@@ -48,9 +48,10 @@ struct Scheduler::Watching {
 
 bool Scheduler::looks_idle() const noexcept {
   const auto all = known();
-  return inject_.empty() && spill_.empty() && std::none_of(all.begin(), all.end(), [](const auto& worker) {
-           return worker->busy_.load(std::memory_order_seq_cst) || !worker->queue_.empty() ||
-                  !worker->slot_.empty(std::memory_order_seq_cst) ||
+  return inject_.empty() && overflow_.empty() && spill_.empty() &&
+         std::none_of(all.begin(), all.end(), [](const auto& worker) {
+           return worker->busy_.load(std::memory_order_seq_cst) || !worker->back_.empty() ||
+                  !worker->queue_.empty() || !worker->slot_.empty(std::memory_order_seq_cst) ||
                   worker->fresh_.size(std::memory_order_seq_cst) != 0;
          });
 }
@@ -105,7 +106,8 @@ void Scheduler::watch() {
       share_of_stuck(worker, watching.taken);
       help = help || !worker.slot_.empty() || worker.fresh_.size() != 0;  // it could not be visited
     }
-    help = help || !inject_.empty() || !spill_.empty() || earliest(false) + watch_period < present;
+    help =
+        help || !inject_.empty() || !overflow_.empty() || !spill_.empty() || earliest(false) + watch_period < present;
     if (help && parking_.notify_one()) help = false;
     spares = tend_spares(watching, stuck, help);
     // Last, since somebody else's code is called: everybody else has been helped.
@@ -123,7 +125,8 @@ void Scheduler::watch() {
 void Scheduler::share_of_stuck(Worker& worker, RunQueue<Runnable>& taken) noexcept {
   // It may be the one that schedules all the time: so often does half of its queue go.
   for (int i = 0; i < 16; ++i) {
-    Runnable* work = taken.steal_from(worker.queue_);
+    Runnable* work = taken.steal_from(worker.back_);
+    if (work == nullptr) work = taken.steal_from(worker.queue_);
     if (work == nullptr) break;
     std::array<Runnable*, RunQueue<Runnable>::capacity()> all{};
     std::size_t count = 0;

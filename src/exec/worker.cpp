@@ -62,7 +62,7 @@ void Worker::push_back(Runnable* work) noexcept {
   // thread, behind this store, with an event count in between.
   if (!queue_.push(work, std::memory_order_release)) {
     overflow();
-    if (!queue_.push(work)) return scheduler_.inject_.push(work);
+    if (!queue_.push(work)) return scheduler_.overflow_.push(work);
   }
   ++pushed_;
 }
@@ -149,7 +149,8 @@ void Worker::give_way(Runnable& work) noexcept {
 void Worker::overflow() noexcept {
   std::array<Runnable*, 128> half{};
   const std::uint32_t count = queue_.take_half(half);
-  scheduler_.inject_.push_batch(std::span<Runnable* const>(half.data(), count));
+  scheduler_.overflow_.push_batch(std::span<Runnable* const>(half.data(), count));
+  ahead_ = scheduler_.overflow_.size_hint();
   scheduler_.parking_.notify_one();
 }
 
@@ -178,7 +179,9 @@ Runnable* Worker::next() noexcept {
     run_ = 0;
     if (Runnable* const work = next_new()) return work;
   }
+  if (Runnable* const work = next_run_over()) return work;
   if (Runnable* const work = queue_.pop()) return work;
+  if (Runnable* const work = take_back()) return work;
   run_ = 0;
   if (Runnable* const work = next_new()) return work;
   if (Runnable* const work = next_from_outside()) return work;
@@ -191,6 +194,29 @@ Runnable* Worker::next_new() noexcept {
   Runnable* const work = fresh_.pop_newest();  // null: a visitor was quicker
   gate_.leave();
   return work;
+}
+
+/// What ran over here is older than what was left: it goes first, as in a queue without a bound. Nobody knows whose is whose:
+/// as much as there was then. Others' takes turns with the queue, so that neither starves the other.
+Runnable* Worker::next_run_over() noexcept {
+  if (Runnable* const work = back_.pop()) return work;
+  if (scheduler_.overflow_.size_hint() == 0) {
+    ahead_ = 0;
+    return nullptr;
+  }
+  if (ahead_ == 0 && (++between_ % shared_at_once) != 0) return nullptr;
+  return take_back();
+}
+
+/// As many as pay for the lock. Not to queue_, which may run over again and again: some would never come to run.
+Runnable* Worker::take_back() noexcept {
+  if (scheduler_.overflow_.size_hint() == 0) return nullptr;
+  std::array<Runnable*, shared_at_once> some{};
+  const std::size_t count = scheduler_.overflow_.pop_batch(share_of(scheduler_.overflow_, some));
+  ahead_ -= std::min(ahead_, count);
+  // There is room: it is empty. release: as in push_back().
+  if (count > 1) pushed_ += back_.push_batch(std::span(some).subspan(1, count - 1), std::memory_order_release);
+  return some[0];
 }
 
 /// With nothing else to do: as many as pay for the lock.
@@ -258,7 +284,7 @@ void Worker::read_clock() noexcept {
 }
 
 void Worker::share_if_late() noexcept {
-  const std::uint32_t waiting = queue_.size_hint();
+  const std::uint32_t waiting = queue_.size_hint() + back_.size_hint();
   const bool limited = scheduler_.limit_.in_force();
   if (waiting == 0 || !(limited || scheduler_.parking_.has_waiters())) {
     marked_ = false;

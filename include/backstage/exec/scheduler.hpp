@@ -3,10 +3,11 @@
 //
 //   (1) A Runnable that was scheduled once is run once; who schedules sees to it that it is not queued twice.
 //   (2) No runnable waits for ever (F1): a turn is bounded by messages and by time, what is displaced goes to the
-//       back, what comes from outside alternates with what is local, and a worker that is stuck in one message has
-//       its queue and its next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it
-//       schedules while it is stuck is shared at once). Are all stuck, the watch begins spare workers, up to a bound,
-//       and ends them when they are needed no more.
+//       back, what comes from outside alternates with what is local, what ran over a worker's queue goes before what was
+//       left in it (of one worker: first in, first out), and a worker that is stuck in one message has its queue and its
+//       next-in-line taken over (the watch finds it within 2 looks of 10 ms; from then on what it schedules while it is
+//       stuck is shared at once). Are all stuck, the watch begins spare workers, up to a bound, and ends them when they are
+//       needed no more.
 //       New work (what nothing has run yet) is taken newest first; whoever gives way lets up to 256 of it go before, and what
 //       has waited for 5 ms joins the queue, some at a time.
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
@@ -164,6 +165,8 @@ class alignas(kApart) Worker {
   Runnable* next_new() noexcept;
   Runnable* next_spilled() noexcept;
   Runnable* next() noexcept;
+  Runnable* next_run_over() noexcept;
+  Runnable* take_back() noexcept;
   Runnable* next_from_outside() noexcept;
   [[nodiscard]] std::span<Runnable*> share_of(const InjectQueue<Runnable>& from,
                                               std::span<Runnable*> room) const noexcept;
@@ -193,6 +196,7 @@ class alignas(kApart) Worker {
   const unsigned id_;
   Turn turn_;
   RunQueue<Runnable> queue_;
+  RunQueue<Runnable> back_;  // taken back of what ran over, or from another's: goes before queue_
   OwnerGate<> gate_;
   Slot<Runnable> slot_;          // behind the gate: the owner's next, which visitors take only while it is `stuck_`
   NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
@@ -206,6 +210,8 @@ class alignas(kApart) Worker {
   bool spill_seen_ = false;  // since spill_since_ there has been some
   Instant spill_since_{};
   unsigned alternate_ = 0;
+  std::size_t ahead_ = 0;  // of what ran over, at least that much is older than queue_
+  unsigned between_ = 0;   // turns from queue_ since others' was taken back
   unsigned messages_ = 0;
   unsigned went_on_ = 0;    // times, in this turn
   unsigned most_messages_;  // of a turn
@@ -216,7 +222,7 @@ class alignas(kApart) Worker {
   std::atomic<std::int64_t> turn_began_{0};
   const Clock& clock_;
   Clock::Reading recent_;
-  // How long work waits in queue_: a marker behind the newest and the time when it was set. Positions count what
+  // How long work waits in queue_ and back_: a marker behind the newest and the time when it was set. Positions count what
   // was pushed; only their differences matter, so a count that missed some work for good does no harm.
   std::uint64_t pushed_ = 0;
   std::uint64_t marked_at_ = 0;
@@ -343,8 +349,9 @@ class Scheduler {
   std::vector<std::unique_ptr<Worker>> workers_;  // never moves; what is behind known_ is null, and the watch's
   std::vector<void*> contexts_;
   std::atomic<unsigned> known_{0};
-  InjectQueue<Runnable> inject_;
-  InjectQueue<Runnable> spill_;  // new work that a worker had no room for
+  InjectQueue<Runnable> inject_;    // from outside, and from workers that give it away
+  InjectQueue<Runnable> overflow_;  // what ran over a worker's queue
+  InjectQueue<Runnable> spill_;     // new work that a worker had no room for
   EventCount<> parking_;
   alignas(kApart) TimeKeeper<> keeper_;  // of those that are parked
   std::atomic<bool> stopping_{false};
