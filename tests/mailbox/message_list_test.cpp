@@ -92,8 +92,9 @@ TEST(M4, a_bounded_list_takes_so_many_and_says_when_there_is_no_room_as_far_as_i
   // The limit is news now and then; the depth knows at once.
   EXPECT_EQ(list.try_push(&nodes[2]), detail::Push::full);
   EXPECT_EQ(list.depth(owned), 1U);
-  EXPECT_FALSE(list.push(&nodes[2]));
+  EXPECT_EQ(list.try_push_now(&nodes[2], owned), detail::Push::busy);
   EXPECT_EQ(list.depth(owned), 2U);
+  EXPECT_EQ(list.try_push_now(&nodes[3], owned), detail::Push::full);
   EXPECT_FALSE(list.push(&nodes[3]));  // whatever the bound
   EXPECT_EQ(list.depth(owned), 3U);
   while (list.take(owned, retired) != nullptr) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -235,6 +236,56 @@ TEST(MessageListModel, M4_a_chain_that_is_longer_than_the_room_stays_out) {
   using W = Bounded<detail::MessageList<Message, ModelAtomics>>;
   const auto report = model::check<W>({}, {{"first", &W::first}, {"chain", &W::chain}});
   EXPECT_TRUE(model::shown(report, "a sender and a chain of 2 within a bound of 1").passed()) << report.failure;
+}
+// The same by what has been taken, while it is being taken.
+template <class List>
+struct BoundedNow {
+  List list;
+  typename List::Owned owned;
+  std::array<Message, 3> messages;
+  std::array<bool, 3> is_in{true, false, false};
+  int taken = 0;
+
+  BoundedNow() {
+    list.set_bound(owned, 1);
+    (void)list.push(&messages[0]);
+  }
+  void send(std::size_t number) { is_in[number] = list.try_push_now(&messages[number], owned) != detail::Push::full; }
+  void first() { send(1); }
+  void second() { send(2); }
+  void take() {
+    Message* retired = nullptr;
+    while (list.take(owned, retired) != nullptr) ++taken;
+  }
+  void at_end() {
+    const auto in = static_cast<int>(std::count(is_in.begin(), is_in.end(), true));
+    model::require(in - taken <= 1, "one waits at most");
+    take();
+    model::require(in == taken, "what is in is taken");
+  }
+};
+TEST(MessageListModel, M4_no_more_than_the_bound_wait_by_what_has_been_taken) {
+  using W = BoundedNow<detail::MessageList<Message, ModelAtomics>>;
+  const auto two = model::check<W>({}, {{"first", &W::first}, {"second", &W::second}});
+  EXPECT_TRUE(model::shown(two, "2 senders who look at what was taken").passed()) << two.failure;
+  const auto all =
+      model::check<W>({.preemptions = 3}, {{"first", &W::first}, {"second", &W::second}, {"owner", &W::take}});
+  EXPECT_TRUE(model::shown(all, "2 senders who look at what is being taken").passed()) << all.failure;
+}
+// Control: a count of the taken that runs ahead of what was taken.
+struct CountsBeforeItTakes : detail::MessageList<Message, ModelAtomics> {
+  using Base = detail::MessageList<Message, ModelAtomics>;
+  detail::Push try_push_now(Message* message, Owned& owned) {
+    Owned ahead;
+    ahead.taken.store(owned.taken.load() + 1);
+    ahead.bound.store(owned.bound.load());
+    return Base::try_push_now(message, ahead);
+  }
+};
+TEST(MessageListModelControl, finds_a_count_of_the_taken_that_runs_ahead) {
+  using W = BoundedNow<CountsBeforeItTakes>;
+  const auto report = model::check<W>({}, {{"first", &W::first}, {"second", &W::second}});
+  EXPECT_NE(report.failure.find("one waits at most"), std::string::npos) << report.summary();
 }
 // Control: the bound looked at before the push, as a count beside the tail would have it.
 struct LooksFirst : detail::MessageList<Message, ModelAtomics> {

@@ -122,9 +122,9 @@ class SendWaitAwait final : public ResultAwaiter<void> {
     auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
                                                 std::move(message_));
     count_sent(*visit.core(), visit.context());
-    const Push pushed = target_->mailbox.try_push(&block->head);
+    const Push pushed = target_->mailbox.try_push_now(&block->head, target_->queue);
     if (pushed == Push::full) [[unlikely]] {
-      // Somebody else took the room meanwhile, or the list is behind with its limit. All as it was.
+      // Somebody else took the room meanwhile. All as it was.
       MessageCounters::take_back(visit.context()->counters.sent);
       std::destroy_at(&message_);
       std::construct_at(&message_, std::move(block->message));

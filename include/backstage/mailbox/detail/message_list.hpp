@@ -80,16 +80,25 @@ class MessageList {
   /// Any thread, whatever the bound. True: the list was idle and the caller must schedule the owner. `position` receives
   /// the node's number, modulo `numbers` (and never 0): how many were pushed before it, and itself.
   bool push(Node* node, std::uint32_t* position = nullptr) noexcept {
-    return link<false>(node, node, 1, position) == Push::idle;
+    return link(node, node, 1, position, [] { return no_limit; }) == Push::idle;
   }
 
   /// Any thread, within the bound.
   [[nodiscard]] Push try_push(Node* node, std::uint32_t* position = nullptr) noexcept {
-    return link<true>(node, node, 1, position);
+    return link(node, node, 1, position, [this] { return told_limit(); });
+  }
+  /// The same by what the owner has taken, not by what it has told of that: it reads the owner's line, and is for whoever had to wait
+  /// or would be refused otherwise. Above half of what the word counts, by a look at the depth before the push.
+  [[nodiscard]] Push try_push_now(Node* node, const Owned& owned, std::uint32_t* position = nullptr) noexcept {
+    const std::uint32_t bound = owned.bound.load(std::memory_order_relaxed);
+    if (bound > most_room && bound != unlimited && depth(owned) >= bound) return Push::full;
+    // relaxed, as with what is told: a count that is older than the truth only lets fewer in, and one that is newer than the
+    // word that was read makes the exchange fail, since that word is older still.
+    return link(node, node, 1, position, [&owned] { return limit_of(owned) & ~by_depth; });
   }
   /// The same for `count` nodes that are linked already, from `first` to `last`: all of them or none.
   [[nodiscard]] Push try_push_chain(Node* first, Node* last, std::uint32_t count) noexcept {
-    return link<true>(first, last, count, nullptr);
+    return link(first, last, count, nullptr, [this] { return told_limit(); });
   }
 
   /// Any thread. True: the list was idle and empty, it is now awake, and the caller must schedule the owner.
@@ -194,31 +203,33 @@ class MessageList {
     return address << count_bits | (count & count_mask);
   }
 
-  void tell_limit(const Owned& owned) noexcept {
+  /// The number of the push that finds it full, by what has been taken.
+  [[nodiscard]] static std::uint32_t limit_of(const Owned& owned) noexcept {
     const std::uint32_t bound = owned.bound.load(std::memory_order_relaxed);
     const std::uint32_t until = owned.taken.load(std::memory_order_relaxed) + std::min(bound, most_room);
-    const std::uint32_t limit = (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited  ? no_limit
-                                                                                    : bound > most_room ? by_depth
-                                                                                                        : 0);
-    // relaxed: a count. One that is older than the truth only lets fewer in: what was taken is never given back.
-    limit_.store(limit, std::memory_order_relaxed);
+    return (until & static_cast<std::uint32_t>(count_mask)) | (bound == unlimited  ? no_limit
+                                                               : bound > most_room ? by_depth
+                                                                                   : 0);
   }
+  void tell_limit(const Owned& owned) noexcept {
+    // relaxed: a count. One that is older than the truth only lets fewer in: what was taken is never given back.
+    limit_.store(limit_of(owned), std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t told_limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
 
-  template <bool bounded>
-  Push link(Node* first, Node* last, std::uint32_t count, std::uint32_t* position) noexcept {
+  template <class LimitNow>
+  Push link(Node* first, Node* last, std::uint32_t count, std::uint32_t* position, LimitNow limit_now) noexcept {
     // relaxed, as the links before it: published by the exchange and by whoever links `first`, below.
     last->next.store(nullptr, std::memory_order_relaxed);
     // relaxed: a guess, confirmed by the exchange.
     std::uint64_t before = tail_.load(std::memory_order_relaxed);
     std::uint64_t after = 0;
     do {
-      if constexpr (bounded) {
-        const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
-        // The room left, modulo: too little, or more than a bound can be (which is less than none).
-        const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
-        if ((limit & no_limit) == 0 && (room - count > most_room - count || (limit & by_depth) != 0)) [[unlikely]]
-          return Push::full;
-      }
+      const std::uint32_t limit = limit_now();
+      // The room left, modulo: too little, or more than a bound can be (which is less than none).
+      const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
+      if ((limit & no_limit) == 0 && (room - count > most_room - count || (limit & by_depth) != 0)) [[unlikely]]
+        return Push::full;
       after = pack(last, before + count);
       // acq_rel: release publishes the payload to whoever links behind us; acquire orders us behind the owner's going
       // idle. The owner itself gets the payload through next or first_.
