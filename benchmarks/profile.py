@@ -192,7 +192,8 @@ def profile(binary, name):
 def layout():
     """The fields of what an actor is made of, with their offsets, as clang lays them out."""
     source = ('#include "backstage/actor/actor.hpp"\n#include "backstage/actor/detail/cell.hpp"\n'
-              "auto a = sizeof(backstage::detail::Cell); auto b = sizeof(backstage::detail::Body);\n")
+              "auto a = sizeof(backstage::detail::Cell); auto b = sizeof(backstage::detail::Body);\n"
+              "auto c = sizeof(backstage::detail::CellRest);\n")
     with tempfile.NamedTemporaryFile("w", suffix=".cpp") as file:
         file.write(source)
         file.flush()
@@ -202,7 +203,8 @@ def layout():
     if done.returncode != 0:
         sys.exit(done.stderr)
     wanted = {"class backstage::detail::Cell": "Cell", "struct backstage::detail::Cell": "Cell",
-              "struct backstage::detail::Body": "Body", "class backstage::detail::Body": "Body"}
+              "struct backstage::detail::Body": "Body", "class backstage::detail::Body": "Body",
+              "struct backstage::detail::CellRest": "The rest of a cell"}
     for record in done.stdout.split("*** Dumping AST Record Layout"):
         lines = [line for line in record.strip().splitlines() if "|" in line]
         title = lines[0].split("|")[1].strip() if lines else ""

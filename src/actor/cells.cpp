@@ -28,7 +28,6 @@ namespace detail {
 namespace {
 
 constexpr std::size_t made_at_once = 16;
-constexpr std::size_t cells_per_page = page_bytes / sizeof(Cell);
 constexpr std::uint32_t least_tail = 256;  // cells, free at the end of a chunk, that pay for giving their pages back
 // A cell that comes so far is not used again, nor is a chunk: no generation ever returns.
 constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
@@ -66,6 +65,8 @@ void Core::make_cell(Chunk& chunk) noexcept {
   // In a chunk that was given back old Refs may be looking at this very moment, and late answers may lie in the lane: what
   // is zero there stays as it is.
   Cell* const cell = chunk.generation == 1 ? ::new (static_cast<void*>(&place)) Cell() : &place;
+  ::new (static_cast<void*>(&cell->rest())) CellRest();
+  ::new (static_cast<void*>(&cell->end_notice)) EndNotice();
   (void)cell->orders.close(chunk.generation);
   // Generations start at 1: 0 is what a Ref finds after the Runtime's end. release: as any gate that opens.
   cell->gate.store(chunk.generation << gate_bit::bits, std::memory_order_release);
@@ -208,19 +209,28 @@ std::vector<Core::Tail> Core::take_free_tails() {
   return found;
 }
 
+namespace {
+
+/// Whole pages. Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
+void give_pages_back(std::byte* begin, std::byte* end) noexcept {
+  const auto bytes = static_cast<std::size_t>(end - begin);
+  if (bytes != 0 && madvise(begin, bytes, MADV_DONTNEED) != 0) std::memset(begin, 0, bytes);
+}
+
+}  // namespace
+
 /// Alone. False: something is on its way to one of its cells.
 bool Core::zero(const Tail& tail) noexcept {
   const std::lock_guard lock(cells_mutex_);
   Chunk& chunk = chunks_[tail.chunk];
   for (std::size_t i = tail.first; i < chunk.cells; ++i) {
     const Cell& cell = cell_at(chunk.at, i);
-    if (!cell.mailbox.is_idle() || !cell.lane.empty(std::memory_order_acquire) || cell.lane_rest != nullptr)
-      return false;
+    if (!cell.mailbox.is_idle() || !cell.lane.empty(std::memory_order_acquire) || cell.has_left_in_lane) return false;
   }
   for (std::size_t i = tail.first; i < chunk.cells; ++i) {
     Cell& cell = cell_at(chunk.at, i);
     chunk.generation = std::max(chunk.generation, cell.generation() + 1);
-    delete cell.side.exchange(nullptr, std::memory_order_relaxed);
+    delete static_cast<SideBox*>(cell.side.exchange(nullptr, std::memory_order_relaxed));
   }
   cells_made_ -= std::exchange(chunk.cells, tail.first) - tail.first;
   chunk.leaves = false;
@@ -229,10 +239,12 @@ bool Core::zero(const Tail& tail) noexcept {
     (void)madvise(chunk.at, chunk_bytes, MADV_NOHUGEPAGE);
     chunk.torn = true;
   }
-  auto* const begin = reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first));
-  const auto bytes = static_cast<std::size_t>(chunk.at + chunk_bytes - begin);
-  // Refused where pages are locked: then they are zeroed by hand, since whoever makes cells there counts on it.
-  if (madvise(begin, bytes, MADV_DONTNEED) != 0) std::memset(begin, 0, bytes);
+  auto* const rests_end = chunk.at + chunk_bytes;
+  auto* const rests = reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first).rest());
+  auto* const whole_page = rests + (-reinterpret_cast<std::uintptr_t>(rests) & (page_bytes - 1));
+  std::memset(rests, 0, static_cast<std::size_t>(whole_page - rests));
+  give_pages_back(whole_page, rests_end);
+  give_pages_back(reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first)), chunk.at + rests_begin);
   return true;
 }
 

@@ -16,13 +16,13 @@ const detail::Cell& Context::cell() const { return static_cast<const detail::Cel
 
 std::string_view Context::name() const {
   const detail::Cell& me = cell();
-  if (!me.name().empty() || me.parent == nullptr) return me.name();
+  if (!me.name().empty() || me.parent() == nullptr) return me.name();
   // "#3": the last step of the path that the logger's cache holds.
   const std::string_view path = log_path();
   return path.substr(path.rfind('/') + 1);
 }
 std::string Context::path() const { return cell().full_path(); }
-std::uint32_t Context::incarnation() const { return cell().incarnation; }
+std::uint32_t Context::incarnation() const { return cell().incarnation(); }
 const Environment& Context::environment() const { return *cell().core().environment; }
 Instant Context::now() const { return cell().core().scheduler->now(); }
 
@@ -49,7 +49,7 @@ void Context::status(Status next, std::string_view word) {
   }
   // On its way out it is stopping, whatever it says (L1: changes come in order).
   if (me.phase != detail::Phase::initializing && me.phase != detail::Phase::running) return;
-  me.status_stated = true;
+  me.rest().status_stated = true;
   me.set_status(next, detail::tame(word, max_status_word));
 }
 void Context::strategy(Strategy strategy) {
@@ -67,7 +67,7 @@ void Context::at_most(std::uint32_t restarts, Per window) {
 }
 void Context::stop() {
   detail::Cell& me = cell();
-  if (!me.stop_ordered) me.own_end = true;
+  if (!me.rest().stop_ordered) me.own_end = true;
   me.own_commands |= detail::signal::stop;  // its own turn, whose loop looks after each message
 }
 
@@ -75,7 +75,7 @@ std::stop_token Context::stop_token() {
   std::stop_source& source = cell().need_extras().stop_source;
   if (!source.stop_possible()) {
     source = std::stop_source();
-    if (cell().stop_ordered) source.request_stop();
+    if (cell().rest().stop_ordered) source.request_stop();
   }
   return source.get_token();
 }

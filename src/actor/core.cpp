@@ -42,12 +42,10 @@ namespace {
 
 /// What late senders still left in a place, of which nobody is told any more. No worker runs.
 void drop_leftovers(Cell& cell) noexcept {
-  for (LaneNode* node = cell.lane_rest != nullptr ? cell.lane_rest : cell.lane.take_all(); node != nullptr;) {
-    LaneNode* const next = node->lane_next;
-    node->run(*node, nullptr);
-    node = next != nullptr ? next : cell.lane.take_all();
+  while (LaneItem* const item = cell.look_into_lane()) {
+    cell.leave_in_lane(item->lane_next);
+    run_item(*item, nullptr);
   }
-  cell.lane_rest = nullptr;
   Envelope* retired = nullptr;
   while (Envelope* const envelope = cell.mailbox.take(cell.queue, retired)) {
     envelope->descriptor().abandon(*envelope, Errc::gone);  // its memory goes with the pool
@@ -85,7 +83,7 @@ Core::~Core() {
   for_each_cell([](Cell& cell) { drop_leftovers(cell); });
   // Cells own what was left in them (only after an unclean end is there anything).
   for_each_cell([this](Cell& cell) {
-    delete cell.side.load(std::memory_order_relaxed);
+    delete side_if_any(cell);
     delete cell.extras;
     // The root's: nobody above it could take it back.
     if (cell.body != nullptr) cell.body->ops->release(*cell.body, memory);
@@ -286,12 +284,14 @@ Extras& Cell::need_extras() {
   return *extras;
 }
 
+void Cell::set_failure(const Failure* failure) noexcept { rest().failure = core().number_of(failure); }
+
 std::string Cell::full_path() const {
-  if (parent == nullptr) {
+  if (parent() == nullptr) {
     const std::string_view root_name = name();
     return root_name.empty() ? "/" : "/" + std::string(root_name);
   }
-  std::string above = parent->full_path();
+  std::string above = parent()->full_path();
   if (above.back() != '/') above += '/';
   return above + step();
 }
@@ -313,7 +313,8 @@ std::string name_if_memory(const Cell& child) noexcept {
 }
 
 std::string Cell::step() const {
-  return name().empty() && parent != nullptr ? '#' + std::to_string(unnamed_number) : std::string(name());
+  if (body == nullptr) return "?";  // nobody's place, which a late dead letter may still name
+  return name().empty() && parent() != nullptr ? '#' + std::to_string(body->number()) : std::string(name());
 }
 
 }  // namespace detail

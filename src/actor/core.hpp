@@ -81,6 +81,11 @@ struct Extras {
   static void operator delete(void* at) noexcept { deallocate_frame(at); }
 
   // looked at after each message: together
+  Root* turn_root = nullptr;      // the coroutine that keeps the turn, or null
+  std::uint16_t interleaved = 0;  // roots of that kind
+  std::uint16_t ready = 0;        // awaiters that wait for the turn
+  std::uint32_t last_await = 0;
+  Awaiter* awaiters = nullptr;
   CellTimer await_clock;
   DueTimers due;
   std::uint8_t ticks = 0;  // of those that were due at once, still before the next message
@@ -118,11 +123,11 @@ struct Extras {
   std::unique_ptr<Supervising> supervising;
 
   // as a child [parent, while it holds the notice]
-  std::uint32_t open_notice = 0;  // of the end that is being decided
-  bool tell_started = false;      // a group goes on when this one runs
-  bool keep_state = false;        // the next incarnation goes on with the object in place
-  bool eol_told = false;          // a Verdict ended it: no second Eol
-  bool uncharged = false;         // this failure is not counted
+  std::uint8_t open_notice = 0;  // of the end that is being decided
+  bool tell_started = false;     // a group goes on when this one runs
+  bool keep_state = false;       // the next incarnation goes on with the object in place
+  bool eol_told = false;         // a Verdict ended it: no second Eol
+  bool uncharged = false;        // this failure is not counted
   Verdict::State given_state{nullptr, [](void*) noexcept {}};
   std::optional<Verdict> verdict;  // given, and not yet followed
   VerdictClock verdict_clock;
@@ -162,10 +167,6 @@ struct Extras {
   std::optional<Result<>> why;            // how it ends: the terminating hook holds a reference
   Envelope* eol = nullptr;                // built at the end, delivered by the parent
 };
-
-inline constexpr std::size_t page_bytes = 4096;
-inline constexpr std::size_t cells_begin = page_bytes;  // of a chunk: its header has a page of its own, which stays
-inline constexpr std::size_t cells_per_chunk = (chunk_bytes - cells_begin) / sizeof(Cell);
 
 struct App {
   Cell* cell = nullptr;
@@ -210,6 +211,15 @@ class Core final : public CoreFace {
   void give_back(Failure& failure) noexcept;
   /// Shared by all who failed when the store was empty: nothing may be written to it.
   [[nodiscard]] bool is_lost(const Failure& failure) const noexcept { return &failure == &lost_failure_; }
+  /// 0 is none.
+  [[nodiscard]] std::uint16_t number_of(const Failure* failure) const noexcept {
+    if (failure == nullptr) return 0;
+    return is_lost(*failure) ? lost_number : static_cast<std::uint16_t>(failure - failures_.data() + 1);
+  }
+  [[nodiscard]] Failure* failure(std::uint16_t number) noexcept {
+    if (number == 0) return nullptr;
+    return number == lost_number ? &lost_failure_ : &failures_[number - 1U];
+  }
 
   // ---- counting and telling
   void count(WorkerContext* context, Undelivered why) noexcept;
@@ -335,6 +345,7 @@ class Core final : public CoreFace {
   std::atomic<std::int64_t> extras_{0};  // that there are
   std::array<std::unique_ptr<Extras>, 8> spare_extras_;
   std::atomic<bool> spares_used_{true};
+  static constexpr std::uint16_t lost_number = UINT16_MAX;
   std::array<Failure, 256> failures_;
   Failure* free_failure_ = nullptr;
   Failure lost_failure_;  // for the 257th at once: its text is lost, its end is not
@@ -346,12 +357,18 @@ struct RunLoop {
 };
 
 inline Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }
+inline Failure* Cell::failure() const noexcept {
+  const std::uint16_t number = rest().failure;
+  return number != 0 ? core().failure(number) : nullptr;
+}
+inline Root* Cell::turn_root() const noexcept { return extras != nullptr ? extras->turn_root : nullptr; }
+inline std::uint32_t Cell::interleaved() const noexcept { return extras != nullptr ? extras->interleaved : 0U; }
+inline Awaiter* Cell::awaiters() const noexcept { return extras != nullptr ? extras->awaiters : nullptr; }
 
-/// Cells lie in their chunk one after the other: whose member that is.
+/// Whose member that is: a cell is aligned to its size.
 [[nodiscard]] inline Cell& cell_around(const void* member) noexcept {
-  const auto at = reinterpret_cast<std::uintptr_t>(member);
-  const std::uintptr_t first = (at & ~(chunk_bytes - 1)) + cells_begin;
-  return *reinterpret_cast<Cell*>(first + (at - first) / sizeof(Cell) * sizeof(Cell));
+  static_assert(sizeof(Cell) == alignof(Cell));
+  return *reinterpret_cast<Cell*>(reinterpret_cast<std::uintptr_t>(member) & ~(alignof(Cell) - 1));
 }
 
 /// For the watch: what a stuck worker's actor has sent and still holds. Not while the worker is about to send more.

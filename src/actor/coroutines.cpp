@@ -1,5 +1,5 @@
 // What an actor's coroutines are driven by: roots (handlers, hooks, piped tasks), what they wait for with the deadlines
-// of that, and own event loops. All of it in the cell's own turn; runner.cpp is the loop that comes here.
+// of that, and own event loops. All of it in the cell's own turn; run_at_length.cpp is the loop that comes here.
 #include <algorithm>
 #include <cassert>
 #include <memory>
@@ -27,9 +27,9 @@ void Cell::adopt_root(Root& root) noexcept {
   root.began = this_turn->worker->coarse_now();
   if (root.next != nullptr) root.next->previous = &root;
   more.first_root = &root;
-  if (root.kind == RootKind::turn) turn_root = &root;
+  if (root.kind == RootKind::turn) more.turn_root = &root;
   if (root.kind == RootKind::interleaved) {
-    ++interleaved;
+    ++more.interleaved;
     if (retries) [[unlikely]]
       Retries::adopt(*this, root);
   }
@@ -43,8 +43,8 @@ void Cell::drop_root(Root& root) noexcept {
     extras->first_root = root.next;
   }
   if (root.next != nullptr) root.next->previous = root.previous;
-  if (turn_root == &root) turn_root = nullptr;
-  if (root.kind == RootKind::interleaved) --interleaved;
+  if (extras->turn_root == &root) extras->turn_root = nullptr;
+  if (root.kind == RootKind::interleaved) --extras->interleaved;
 }
 
 Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
@@ -55,7 +55,7 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   turn.next = resumes_next;
   turn.root = before;
   if (!root.done) return Handled::suspended;
-  const bool kept_turn = turn_root == &root;
+  const bool kept_turn = extras->turn_root == &root;
   drop_root(root);
   const std::unique_ptr<Root> guard(&root);
   try {
@@ -73,7 +73,7 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
 }
 
 Awaiter* Cell::find_awaiter(std::uint32_t number) const noexcept {
-  for (Awaiter* awaiter = awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+  for (Awaiter* awaiter = awaiters(); awaiter != nullptr; awaiter = awaiter->next_) {
     if (awaiter->number_ == number) return awaiter;
   }
   return nullptr;
@@ -81,13 +81,13 @@ Awaiter* Cell::find_awaiter(std::uint32_t number) const noexcept {
 
 void Cell::wake_awaiter(Awaiter& awaiter) {
   Root& root = *awaiter.root_;
-  if (root.kind == RootKind::interleaved && turn_root != nullptr) {
+  if (root.kind == RootKind::interleaved && extras->turn_root != nullptr) {
     // Another coroutine keeps the turn: what this one waited for is there, it goes on afterwards (M1).
     awaiter.ready_ = true;
     awaiter.deadline_ = Instant::never();
     awaiter.probe_at_ = Instant::never();
     awaiter.number_ = 0;
-    ++ready;
+    ++extras->ready;
     return;
   }
   const std::coroutine_handle<> handle = awaiter.handle_;
@@ -102,24 +102,25 @@ void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) 
   handle_ = handle;
   deadline_ = until;
   since_ = this_turn->worker->coarse_now();
-  if (++cell.last_await == 0) ++cell.last_await;  // 0 is nobody's number
-  number_ = cell.last_await;
+  Extras& more = cell.need_extras();
+  if (++more.last_await == 0) ++more.last_await;  // 0 is nobody's number
+  number_ = more.last_await;
   previous_ = nullptr;
-  next_ = cell.awaiters;
+  next_ = more.awaiters;
   if (next_ != nullptr) next_->previous_ = this;
-  cell.awaiters = this;
+  more.awaiters = this;
   const Instant first = std::min(deadline_, probe_at_);
   if (first != Instant::never()) cell.arm_await_clock(first);
 }
 
 void Awaiter::delist() noexcept {
   if (cell_ == nullptr) return;
-  if (ready_) --cell_->ready;
+  if (ready_) --cell_->extras->ready;
   ready_ = false;
   if (previous_ != nullptr) {
     previous_->next_ = next_;
   } else {
-    cell_->awaiters = next_;
+    cell_->extras->awaiters = next_;
   }
   if (next_ != nullptr) next_->previous_ = previous_;
   cell_ = nullptr;
@@ -138,7 +139,7 @@ void run_await_clock(LaneNode& node, Cell* cell) {
   for (;;) {
     Awaiter* due = nullptr;
     Instant next = Instant::never();
-    for (Awaiter* awaiter = cell->awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    for (Awaiter* awaiter = cell->awaiters(); awaiter != nullptr; awaiter = awaiter->next_) {
       if (awaiter->probe_at_ <= now && awaiter->deadline_ > now) {
         awaiter->probe_at_ = Instant::never();
         awaiter->probe(*cell);

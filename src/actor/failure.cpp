@@ -189,10 +189,10 @@ void Lifecycle::fail(Cell& cell, Failure& failure, bool by_wish) {
     core.give_back(failure);  // it is ending already, for a reason of its own
     return;
   }
-  if (cell.failure != nullptr) core.give_back(*cell.failure);
-  cell.failure = &failure;
+  if (cell.failure() != nullptr) core.give_back(*cell.failure());
+  cell.set_failure(&failure);
   cell.failed = !by_wish;
-  cell.by_wish = by_wish;
+  cell.rest().by_wish = by_wish;
   if (!by_wish) {
     tell_failure(cell, failure);
     Retries::failed(cell);
@@ -216,12 +216,12 @@ template <std::size_t N>
   const auto put = [&](std::string_view step) {
     for (std::size_t i = step.size(); i > 0 && at > 0; --i) into[--at] = step[i - 1];
   };
-  for (const Cell* one = &cell; one != nullptr; one = one->parent) {
-    if (one->parent == nullptr && at != N && one->name().empty()) break;
-    if (one->parent != nullptr && one->name().empty()) {
+  for (const Cell* one = &cell; one != nullptr; one = one->parent()) {
+    if (one->parent() == nullptr && at != N && one->name().empty()) break;
+    if (one->parent() != nullptr && one->name().empty()) {
       char digits[20];
       std::size_t first = sizeof(digits);
-      std::uint64_t number = one->unnamed_number;
+      std::uint64_t number = one->body->number();
       do {
         digits[--first] = static_cast<char>('0' + number % 10);
         number /= 10;
@@ -238,12 +238,12 @@ template <std::size_t N>
 
 /// The whole record. Throws when memory is out.
 [[nodiscard]] ActorFailed crash_report(const Cell& cell, const Failure& failure) {
-  ActorFailed report{cell.full_path(), cell.ops().type, cell.incarnation, failure.error(), failure.message};
+  ActorFailed report{cell.full_path(), cell.ops().type, cell.incarnation(), failure.error(), failure.message};
   report.state = describe_actor(cell);
-  if (cell.init_succeeded) {
-    report.uptime = std::max(this_turn->worker->fresh_now() - cell.began, Duration::zero());
+  if (cell.rest().init_succeeded) {
+    report.uptime = std::max(this_turn->worker->fresh_now() - cell.rest().began, Duration::zero());
   }
-  report.restarts = cell.incarnation > 1 ? cell.incarnation - 1 : 0;
+  report.restarts = cell.incarnation() > 1 ? cell.incarnation() - 1 : 0;
   report.mailbox = queued_in(cell);
   report.at = cell.core().environment->clock().wall();
   return report;
@@ -302,12 +302,12 @@ void Lifecycle::tell_failure(Cell& cell, const Failure& failure) noexcept {
                                             {"type", std::string_view(failure.type)},
                                             {"message", failure.message},
                                             {"actor", cell.ops().type},
-                                            {"incarnation", cell.incarnation},
+                                            {"incarnation", cell.incarnation()},
                                             {"shortened", true}});
   if (!core.events.wanted()) return;
   try {
     // Neither its path nor a text: both would be allocated.
-    core.events.emit(ActorFailed{{}, cell.ops().type, cell.incarnation, Error(failure.code), failure.message});
+    core.events.emit(ActorFailed{{}, cell.ops().type, cell.incarnation(), Error(failure.code), failure.message});
   } catch (...) {
   }
 }

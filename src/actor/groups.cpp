@@ -26,13 +26,13 @@ bool Supervision::is_under_way(const Cell& parent) noexcept {
 
 void Supervision::begin_group(Cell& parent, Cell& cause, Instant not_before) {
   Supervising& group = *parent.extras->supervising;
-  cause.in_group = true;
-  cause.quiet = true;
+  cause.rest().in_group = true;
+  cause.rest().quiet = true;
   // Ended and not kept: a stop that somebody orders now closes it, a start begins it anew.
   settle(cause, 0);
   if (group.strategy != Strategy::one_for_one) {
     bool reached = group.strategy == Strategy::one_for_all;
-    for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
+    for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling()) {
       if (child == &cause) {
         reached = true;
         continue;
@@ -42,7 +42,7 @@ void Supervision::begin_group(Cell& parent, Cell& cause, Instant not_before) {
         continue;
       }
       // A place that is quiet and in no group waits for our own init to claim it.
-      if (reached && !(child->quiet && !child->in_group)) child->in_group = true;
+      if (reached && !(child->rest().quiet && !child->rest().in_group)) child->rest().in_group = true;
     }
   }
   group.step = Step::stopping;
@@ -61,11 +61,11 @@ namespace {
 
 /// The youngest member that still lives is told to stop. False: all rest.
 bool stop_next_member(Cell& parent, Supervising& group) {
-  for (Cell* child = parent.extras->last_child; child != nullptr; child = child->previous_sibling) {
-    if (!child->in_group || child->quiet) continue;
+  for (Cell* child = parent.extras->last_child; child != nullptr; child = child->previous_sibling()) {
+    if (!child->rest().in_group || child->rest().quiet) continue;
     group.awaited = child;
     const std::uint32_t order = child->policy().restart == Restart::never ? signal::stop : signal::keep;
-    if (std::exchange(child->asked, false)) {
+    if (child->rest().take_asked()) {
       Supervision::settle(*child, order);  // the Verdict that was asked for comes too late
     } else if (!is_with_parent(*child)) {
       child->signal_command(order);
@@ -78,10 +78,10 @@ bool stop_next_member(Cell& parent, Supervising& group) {
 
 /// The oldest member that rests is begun. False: all are.
 bool start_next_member(Cell& parent, Supervising& group) {
-  for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
-    if (!child->in_group || !child->quiet) continue;
+  for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling()) {
+    if (!child->rest().in_group || !child->rest().quiet) continue;
     group.awaited = child;
-    child->quiet = false;
+    child->rest().quiet = false;
     child->need_extras().tell_started = true;
     child->signal_command(signal::start);
     return true;
@@ -121,7 +121,7 @@ void Supervision::child_started(LaneNode& node, Cell* parent) {
   if (parent == nullptr || !is_under_way(*parent)) return;
   // Meanwhile it may have been drawn into another round: then it is to be stopped.
   if (parent->extras->supervising->step != Step::starting) return;
-  child.in_group = false;
+  child.rest().in_group = false;
   no_longer_awaited(*parent, child);
   continue_group(*parent);
 }
@@ -134,12 +134,12 @@ void Supervision::cancel_group(Cell& parent) noexcept {
   group.step = Step::none;
   group.awaited = nullptr;
   group.not_before = Instant{};
-  for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling) {
-    if (!std::exchange(child->in_group, false)) continue;
+  for (Cell* child = parent.extras->first_child; child != nullptr; child = child->next_sibling()) {
+    if (!child->rest().take_in_group()) continue;
     // Whose failure began the group has ended and not kept its place: a stop would close that by now, while our next life
     // takes it over. Its restart is off; it is told to keep its place or to end, as those are that live. (Only of one that
     // rests: one that was told to begin writes its ruling itself.)
-    if (child->quiet && child->ruling == Ruling::restart) child->quiet = false;
+    if (child->rest().quiet && child->ruling == Ruling::restart) child->rest().quiet = false;
   }
 }
 

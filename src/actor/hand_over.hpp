@@ -1,7 +1,7 @@
 // How word is left for an actor in its lane, and the actor made to look (promise M3).
 //
-// Place: `signals` (signal::parked, signal::alive), `mailbox` (MessageList), `lane` (Lane), and `lane_rest`, which is its
-// owner's: what was taken from the lane and has not been run yet.
+// Place: `signals` (signal::parked, signal::alive), `mailbox` (MessageList), `lane` (Lane), and, its owner's,
+// `has_left_in_lane` and leave_in_lane(): what was taken from the lane and has not been run yet.
 //
 // Promises
 //   (1) The node is run once, in a turn that begins, or looks into the lane again, afterwards.
@@ -14,7 +14,8 @@
 //   - not while something is in the lane: a run loop that parks, or goes idle, looks there only afterwards, and it may be
 //     this poster's (2). A push that happened before is seen by the look, whatever its order (coherence).
 //   - not in a place that is nobody's: there the run loop takes from the lane what was meant for the former owner. Alive is
-//     as good an answer as not: whoever makes it somebody's schedules it only if nobody else has woken it.
+//     as good an answer as not: whoever makes it somebody's schedules it only if nobody else has woken it, and what the new
+//     owner has written where this poster writes is acquired with the look.
 // Else the node goes into the lane first, and then the place is looked at (seq_cst, both): Dekker's pattern with the run loop,
 // which parks or goes idle and then looks into the lane.
 // Checked: tests/model/hand_over_model_test.cpp.
@@ -40,10 +41,11 @@ template <class Place>
 template <class Place, class Node>
 [[nodiscard]] bool leave_word(Place& place, Node& node) noexcept {
   if (take_idle(place)) {
-    const bool is_alive = (place.signals.load(std::memory_order_relaxed) & signal::alive) != 0;
-    if (is_alive && place.lane_rest == nullptr && place.lane.empty(std::memory_order_relaxed)) {
+    // acquire: alive, the place is as its new owner has made it, what stands here included.
+    const bool is_alive = (place.signals.load(std::memory_order_acquire) & signal::alive) != 0;
+    if (is_alive && !place.has_left_in_lane && place.lane.empty(std::memory_order_relaxed)) {
       node.lane_next = nullptr;
-      place.lane_rest = &node;
+      place.leave_in_lane(&node);
     } else {
       place.lane.push(&node);
     }

@@ -21,7 +21,7 @@ std::string tame(std::string_view text, std::size_t most) {
 
 std::string describe_actor(const Cell& cell) {
   // What has ended may be its supervisor's just now, that takes its state and destroys it: asked first.
-  if (is_with_parent(cell) || !cell.constructed || cell.ops().describe == nullptr) return {};
+  if (is_with_parent(cell) || !cell.rest().constructed || cell.ops().describe == nullptr) return {};
   try {
     std::string said = cell.ops().describe(cell);
     if (said.size() > max_description) {
@@ -38,7 +38,7 @@ std::string describe_actor(const Cell& cell) {
 
 std::uint32_t queued_in(const Cell& cell) {
   std::uint32_t depth = cell.mailbox.depth(cell.queue);
-  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  SideBox* const side = side_if_any(cell);
   if (side == nullptr) return depth;
   const std::lock_guard lock(side->mutex);
   depth += static_cast<std::uint32_t>(side->queue.size());
@@ -62,10 +62,11 @@ std::string describe_ask(const Awaiter& awaiter, const AskRecord& record) {
   const Cell* target = record.target;
   std::uint32_t generation = record.generation;
   const Cell* const asker = awaiter.cell_;
-  if (asker != nullptr && asker->waits_number.load(std::memory_order_relaxed) == awaiter.number_) {
+  if (asker != nullptr && asker->waits_number() == awaiter.number_) {
     // The request may have been forwarded: then somebody else owes the answer.
-    target = asker->waits_for.load(std::memory_order_relaxed);
-    generation = asker->waits_generation.load(std::memory_order_relaxed);
+    const WaitNote& note = *asker->side.load(std::memory_order_acquire);
+    target = note.target.load(std::memory_order_relaxed);
+    generation = note.generation.load(std::memory_order_relaxed);
   }
   return "ask " + std::string(record.message) + " to " + place_name(target, generation, record.actor);
 }
@@ -77,7 +78,7 @@ std::vector<Waiting> waits_of(const Cell& cell) {
   const auto age = [now](Instant since) { return std::max(now - since, Duration::zero()); };
   for (const Root* root = cell.extras->first_root; root != nullptr; root = root->next) {
     bool found = false;
-    for (const Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    for (const Awaiter* awaiter = cell.awaiters(); awaiter != nullptr; awaiter = awaiter->next_) {
       if (awaiter->root_ != root) continue;
       found = true;
       Waiting one;
@@ -89,7 +90,7 @@ std::vector<Waiting> waits_of(const Cell& cell) {
       }
       waits.push_back(std::move(one));
     }
-    if (!found && root == cell.turn_root && cell.extras->inbox != nullptr) {
+    if (!found && root == cell.turn_root() && cell.extras->inbox != nullptr) {
       // Since when is not known: an inbox reads no clock for each message.
       waits.push_back({std::string(root->message), "its next message", Duration::zero(), Duration::max()});
     }
@@ -146,15 +147,15 @@ Result<Inspection> look_at(const Cell& cell) {
   }
   const Instant now = this_turn->worker->fresh_now();
   seen.phase = name_of(cell.phase, cell.failed);
-  seen.incarnation = cell.incarnation;
+  seen.incarnation = cell.incarnation();
   seen.mailbox = queued_in(cell);
   if (cell.phase == Phase::running || cell.phase == Phase::draining) {
-    seen.uptime = std::max(now - cell.began, Duration::zero());
+    seen.uptime = std::max(now - cell.rest().began, Duration::zero());
   }
   // A loop that waits for its next message handles none.
-  if (cell.turn_root != nullptr && cell.extras->inbox == nullptr) {
-    seen.handling = cell.turn_root->message;
-    seen.handling_since = std::max(now - cell.turn_root->began, Duration::zero());
+  if (cell.turn_root() != nullptr && cell.extras->inbox == nullptr) {
+    seen.handling = cell.turn_root()->message;
+    seen.handling_since = std::max(now - cell.turn_root()->began, Duration::zero());
   }
   seen.waits = waits_of(cell);
   if (cell.extras != nullptr) {
@@ -162,7 +163,7 @@ Result<Inspection> look_at(const Cell& cell) {
     seen.word = extras.status_word;
     seen.timers = extras.timers.size();
     seen.children = extras.children;
-    for (const Cell* child = extras.first_child; child != nullptr; child = child->next_sibling) {
+    for (const Cell* child = extras.first_child; child != nullptr; child = child->next_sibling()) {
       if (seen.child_names.size() == Inspection::max_children) break;
       seen.child_names.push_back(child->step());
     }

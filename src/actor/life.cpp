@@ -20,15 +20,15 @@ inline namespace v0 {
 namespace detail {
 
 Result<> Lifecycle::outcome(const Cell& cell) noexcept {
-  const bool failed = cell.failure != nullptr && !cell.by_wish;
+  const bool failed = cell.failure() != nullptr && !cell.rest().by_wish;
   try {
-    if (cell.lived_out)
+    if (cell.rest().lived_out)
       return Error(Errc::timeout, "its time to live (" + to_string(cell.policy().live_for) + ") is over");
-    if (failed) return cell.failure->error();
+    if (failed) return cell.failure()->error();
     return {};
   } catch (...) {
     // Out of memory: the code alone needs none.
-    return Error(cell.lived_out ? Errc::timeout : cell.failure->code);
+    return Error(cell.rest().lived_out ? Errc::timeout : cell.failure()->code);
   }
 }
 
@@ -88,13 +88,13 @@ void Cell::tell_status(Status before, Status next, std::string_view word) {
   if (board_mark.is_asked()) Scopes::status_changed(*this);
   Core& all = core();
   const ReportTarget* const report =
-      body->policy != &default_policy ? &static_cast<const OwnPolicy*>(body->policy)->report : nullptr;
+      body->has_policy != 0 ? &static_cast<const OwnPolicy&>(body->policy()).report : nullptr;
   const bool reported = report != nullptr && report->cell != nullptr;
   const bool watched = extras != nullptr && Watches::has_subscribers(*extras);
   if (!reported && !watched && !all.events.wanted()) return;
   // Out of memory: the change is not told, the next one says where it came from.
   if_memory([&] {
-    StatusChanged change{full_path(), ops().type, before, next, incarnation, std::string(word)};
+    StatusChanged change{full_path(), ops().type, before, next, incarnation(), std::string(word)};
     if (reported) {
       WorkerContext* const context = context_for(&all);
       if (Envelope* const envelope = report->make(all, context, report->generation, change)) {
@@ -113,25 +113,51 @@ bool Lifecycle::accepts(const Cell& cell) noexcept {
   if (cell.phase != Phase::running && cell.phase != Phase::draining) return false;
   // relaxed: its own turn writes it.
   if (cell.suspended.load(std::memory_order_relaxed)) return false;
-  if (cell.turn_root != nullptr) return cell.extras->inbox != nullptr;
-  if (cell.draining_waits) return false;
+  if (cell.turn_root() != nullptr) return cell.extras->inbox != nullptr;
+  if (cell.rest().draining_waits) return false;
   if (cell.ops().has_loop) return false;
-  return cell.interleaved < cell.policy().interleaved + (planted(Mistake::interleaved_one_too_many) ? 1U : 0U);
+  return cell.interleaved() < cell.policy().interleaved + (planted(Mistake::interleaved_one_too_many) ? 1U : 0U);
+}
+
+/// The first life of one that nobody has said anything of: without hooks, and nobody hears of it. What reset() set is as it was.
+void Lifecycle::begin_plainly(Cell& cell) {
+  CellRest& rest = cell.rest();
+  rest.incarnation = 1;
+  rest.began = this_turn->worker->coarse_now();
+  cell.phase = Phase::initializing;
+  try {
+    maybe_fault(cell, "actor.constructor");
+    this_turn->worker->note(&hook_name::constructor);
+    cell.ops().construct(cell);
+  } catch (...) {
+    return fail_by_exception(cell, Failure::Stage::constructor, "constructor");
+  }
+  rest.constructed = true;
+  if (cell.extras != nullptr || !is_unheard(cell) || rest.stop_ordered) return after_init(cell);
+  settle_turn();  // what the constructor sent
+  rest.init_succeeded = true;
+  cell.phase = Phase::running;
+  cell.status.store(Status::running, std::memory_order_relaxed);
 }
 
 void Lifecycle::begin(Cell& cell) {
-  ++cell.incarnation;
+  if (cell.incarnation() == 0 && !cell.ops().has_init && !cell.ops().has_loop && is_unheard(cell))
+    return begin_plainly(cell);
+  ++cell.rest().incarnation;
   cell.phase = Phase::initializing;
-  cell.init_succeeded = false;
+  cell.rest().init_succeeded = false;
   cell.failed = false;
-  cell.by_wish = false;
-  cell.status_stated = false;
-  cell.draining_waits = false;
+  cell.rest().by_wish = false;
+  cell.rest().status_stated = false;
+  cell.rest().draining_waits = false;
   cell.ruling = Ruling::none;
-  cell.cut_short = false;
-  cell.began = this_turn->worker->coarse_now();
-  cell.lived_out = false;
-  if (cell.failure != nullptr) cell.core().give_back(*std::exchange(cell.failure, nullptr));
+  cell.rest().cut_short = false;
+  cell.rest().began = this_turn->worker->coarse_now();
+  cell.rest().lived_out = false;
+  if (Failure* const before = cell.failure()) {
+    cell.set_failure(nullptr);
+    cell.core().give_back(*before);
+  }
   if (cell.extras != nullptr) {
     // What it said of its supervising was of the former incarnation; its init says it anew.
     cell.extras->supervising.reset();
@@ -140,7 +166,7 @@ void Lifecycle::begin(Cell& cell) {
     cell.extras->loop_over = false;
   }
   say(cell, Status::starting);
-  if (cell.incarnation > 1 && cell.policy().on_restart == OnRestart::drop)
+  if (cell.incarnation() > 1 && cell.policy().on_restart == OnRestart::drop)
     drain_as_dead(cell, Undelivered::restarted);
   if (cell.extras != nullptr && !Watches::begin(cell)) return;
   try {
@@ -162,12 +188,12 @@ void Lifecycle::begin(Cell& cell) {
   } catch (...) {
     return fail_by_exception(cell, Failure::Stage::init, "init");
   }
-  if (cell.turn_root == nullptr) after_init(cell);
+  if (cell.turn_root() == nullptr) after_init(cell);
 }
 
 void Lifecycle::make_actor(Cell& cell) {
   const bool goes_on = cell.extras != nullptr && std::exchange(cell.extras->keep_state, false);
-  if (goes_on && cell.constructed) return;
+  if (goes_on && cell.rest().constructed) return;
   destroy_actor(cell);
   maybe_fault(cell, "actor.constructor");
   if (cell.extras != nullptr && cell.extras->given_state != nullptr) {
@@ -178,7 +204,7 @@ void Lifecycle::make_actor(Cell& cell) {
     this_turn->worker->note(&hook_name::constructor);
     cell.ops().construct(cell);
   }
-  cell.constructed = true;
+  cell.rest().constructed = true;
 }
 
 void Lifecycle::maybe_fault(const Cell& cell, std::string_view point) {
@@ -187,8 +213,8 @@ void Lifecycle::maybe_fault(const Cell& cell, std::string_view point) {
 
 /// live_for is over.
 void Lifecycle::end_of_time(Cell& cell) {
-  if (cell.phase != Phase::running || cell.stop_ordered) return;
-  cell.lived_out = true;
+  if (cell.phase != Phase::running || cell.rest().stop_ordered) return;
+  cell.rest().lived_out = true;
   cell.own_end = true;
   order_stop(cell, false, false);
 }
@@ -204,22 +230,22 @@ void Lifecycle::end_late_init(Cell& cell) {
 
 void Lifecycle::after_init(Cell& cell) {
   settle_turn();  // what init sent, before anybody hears that it has ended
-  cell.init_succeeded = true;
+  cell.rest().init_succeeded = true;
   cell.phase = Phase::running;
   // A status that init set (idle, outage ...) is kept.
   const Status now = cell.status.load(std::memory_order_relaxed);
   if (now == Status::initializing || now == Status::starting) say(cell, Status::running);
-  cell.began = this_turn->worker->coarse_now();
+  cell.rest().began = this_turn->worker->coarse_now();
   if (cell.extras != nullptr) {
     note_up(cell);
     // Ordered to stop meanwhile, it has what is left of stop_within.
-    if (!cell.stop_ordered) disarm_stop_timer(cell);
+    if (!cell.rest().stop_ordered) disarm_stop_timer(cell);
     if (std::exchange(cell.extras->tell_started, false)) {
       StartNotice& notice = cell.extras->start_notice;
       notice.run = &Supervision::child_started;
-      notice.generation = cell.parent->generation();
+      notice.generation = cell.parent()->generation();
       notice.child = &cell;
-      cell.parent->post_lane(notice);
+      cell.parent()->post_lane(notice);
     }
     if (cell.extras->start_port) answer<void>(std::move(cell.extras->start_port), Result<>());
     close_unclaimed(cell);
@@ -232,7 +258,7 @@ void Lifecycle::after_init(Cell& cell) {
     scheduler.arm(timer, scheduler.now() + cell.policy().live_for);
   }
   // Also when it is to stop at once: only its loop can handle what is queued.
-  if (cell.ops().has_loop && !(cell.stop_ordered && cell.policy().on_stop == OnStop::drop)) {
+  if (cell.ops().has_loop && !(cell.rest().stop_ordered && cell.policy().on_stop == OnStop::drop)) {
     try {
       maybe_fault(cell, "actor.event_loop");
       this_turn->worker->note(&hook_name::event_loop);
@@ -241,15 +267,15 @@ void Lifecycle::after_init(Cell& cell) {
       fail_by_exception(cell, Failure::Stage::loop, "event_loop");
     }
   }
-  if (cell.stop_ordered) order_stop(cell, cell.keep_place, false);
+  if (cell.rest().stop_ordered) order_stop(cell, cell.rest().keep_place, false);
 }
 
 /// Places that a failed incarnation left and that this init did not take over are over for good.
 void Lifecycle::close_unclaimed(Cell& cell) {
-  for (Cell* child = cell.extras->first_child; child != nullptr; child = child->next_sibling) {
-    if (child->quiet && !child->in_group) {
+  for (Cell* child = cell.extras->first_child; child != nullptr; child = child->next_sibling()) {
+    if (child->rest().quiet && !child->rest().in_group) {
       if (planted(Mistake::unclaimed_place_forgotten)) continue;
-      child->quiet = false;
+      child->rest().quiet = false;
       child->signal_command(signal::close);
     }
   }
@@ -257,15 +283,16 @@ void Lifecycle::close_unclaimed(Cell& cell) {
 
 void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
   // Most lives know these two only.
-  if (commands == signal::start && cell.phase == Phase::starting && !cell.stop_ordered && !cell.stop_at_start) {
+  if (commands == signal::start && cell.phase == Phase::starting && !cell.rest().stop_ordered &&
+      !cell.rest().stop_at_start) {
     return begin(cell);
   }
   if (commands == signal::stop) return order_stop(cell, false, false);
   if ((commands & signal::start) != 0 &&
       (cell.phase == Phase::starting || cell.phase == Phase::ended || cell.phase == Phase::kept)) {
-    if (cell.stop_ordered || cell.stop_at_start) {
+    if (cell.rest().stop_ordered || cell.rest().stop_at_start) {
       // Children whose places were kept go first.
-      cell.stop_ordered = true;
+      cell.rest().stop_ordered = true;
       begin_ending(cell);
     } else {
       begin(cell);
@@ -273,7 +300,7 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
   }
   if ((commands & signal::group) != 0) Supervision::continue_group(cell);
   if ((commands & signal::yield) != 0) {
-    for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr;) {
+    for (Awaiter* awaiter = cell.awaiters(); awaiter != nullptr;) {
       Awaiter* const next = awaiter->next_;
       if (awaiter->yields_) {
         awaiter->yields_ = false;
@@ -282,14 +309,14 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
       }
       awaiter = next;
     }
-    for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    for (Awaiter* awaiter = cell.awaiters(); awaiter != nullptr; awaiter = awaiter->next_) {
       if (awaiter->yields_) cell.signals.fetch_or(signal::yield, std::memory_order_relaxed);
     }
   }
   if ((commands & signal::close) != 0) {
     if (cell.phase == Phase::ended || cell.phase == Phase::kept) {
       // Children whose places were kept go first.
-      cell.stop_ordered = true;
+      cell.rest().stop_ordered = true;
       begin_ending(cell);
     } else {
       order_stop(cell, false, true);
@@ -299,17 +326,18 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
   if ((commands & signal::lifetime) != 0) end_of_time(cell);
   // The phase first: the policy of a kept place may be going, its parent takes it over.
   if ((commands & signal::restart) != 0 && (cell.phase == Phase::initializing || cell.phase == Phase::running) &&
-      !cell.stop_ordered && !cell.policy().once && cell.parent != nullptr) {
+      !cell.rest().stop_ordered && !cell.policy().once && cell.parent() != nullptr) {
     order_stop(cell, true, false);
   }
   if ((commands & signal::stop) != 0) order_stop(cell, false, false);
   if ((commands & signal::keep) != 0) order_stop(cell, true, false);
-  if ((commands & signal::decided) != 0 && cell.phase == Phase::ended && cell.stop_ordered && !is_with_parent(cell)) {
-    order_stop(cell, cell.keep_place, cell.killed);
+  if ((commands & signal::decided) != 0 && cell.phase == Phase::ended && cell.rest().stop_ordered &&
+      !is_with_parent(cell)) {
+    order_stop(cell, cell.rest().keep_place, cell.rest().killed);
   }
   if ((commands & signal::expired) != 0) {
     // The stop deadline: coroutines end where they wait, what is queued is dropped.
-    if (cell.phase == Phase::initializing && !cell.stop_ordered) {
+    if (cell.phase == Phase::initializing && !cell.rest().stop_ordered) {
       end_late_init(cell);
     } else if (cell.phase == Phase::initializing || cell.phase == Phase::draining ||
                cell.phase == Phase::terminating) {
@@ -317,7 +345,7 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
       const char* const what = was_terminating                     ? "terminating"
                                : cell.phase == Phase::initializing ? "init"
                                                                    : "draining";
-      cell.cut_short = true;
+      cell.rest().cut_short = true;
       drop_coroutines(cell);
       cell.core().logger(cell.full_path()).warn("stop deadline passed", {{"while", what}});
       if (was_terminating) {
@@ -345,15 +373,15 @@ bool Lifecycle::advance(Cell& cell) {
   }
   switch (cell.phase) {
     case Phase::initializing:
-      if (cell.turn_root != nullptr) return false;
+      if (cell.turn_root() != nullptr) return false;
       after_init(cell);
       return true;
     case Phase::terminating:
-      if (cell.turn_root != nullptr) return false;
+      if (cell.turn_root() != nullptr) return false;
       finish_incarnation(cell);
       return true;
     case Phase::draining:
-      if (!cell.draining_waits || cell.interleaved != 0) return false;
+      if (!cell.rest().draining_waits || cell.interleaved() != 0) return false;
       begin_ending(cell);
       return true;
     default: return false;

@@ -43,7 +43,7 @@ struct Lifecycle {
   /// It serves no more, but its place may live again: from here on the place counts as down, until note_up().
   static void note_down(Cell& cell) noexcept;
   static void note_up(Cell& cell) noexcept;
-  static void child_notice(LaneNode& node, Cell* parent);
+  static void child_notice(LaneItem& item, Cell* parent);
   static void end_late_init(Cell& cell);
   static void queue_is_empty(Cell& cell);
   /// A message is about to be handled by an actor that was told to stop: from now on there is a deadline.
@@ -59,6 +59,7 @@ struct Lifecycle {
   static void begin_terminating(Cell& cell);
   static void finish_incarnation(Cell& cell);
   static void close(Cell& cell);
+  static void end_generation(Cell& cell);
   static void drop_coroutines(Cell& cell) noexcept;
   static void cancel_timers(Cell& cell) noexcept;
   static void destroy_actor(Cell& cell) noexcept;
@@ -67,6 +68,7 @@ struct Lifecycle {
   /// A place that is begun for the first time, or by its parent's next incarnation.
   static void first_start(Cell& cell);
   /// The object in the place is gone, or goes on living in the next incarnation.
+  static void begin_plainly(Cell& cell);
   static void make_actor(Cell& cell);
   /// Throws when a simulated world wants the hook that comes next to fail. Never in the real world.
   static void maybe_fault(const Cell& cell, std::string_view point);
@@ -82,7 +84,7 @@ struct Lifecycle {
   /// Nobody hears of its states, nor decides upon its end.
   [[nodiscard]] static bool is_unheard(const Cell& cell) noexcept {
     // Who has just asked for a board and is not seen yet looks at the status by itself.
-    return cell.extras == nullptr && cell.body->policy == &default_policy && !cell.board_mark.is_asked() &&
+    return cell.extras == nullptr && cell.body->has_policy == 0 && !cell.board_mark.is_asked() &&
            !cell.core().events.wanted();
   }
   /// What the runtime says of it.
@@ -150,14 +152,14 @@ void copy_cut(char (&into)[N], std::string_view text) noexcept {
 /// Leaves the notice in the parent's lane. From here until the parent has seen it the place is the parent's.
 inline void tell_parent(Cell& cell) noexcept {
   // relaxed: published by the lane.
-  std::atomic<std::uint32_t>& posted = cell.end_notice.posted;
-  posted.store(posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  cell.parent->post_lane(cell.end_notice);
+  const auto told = static_cast<std::uint8_t>(cell.ends_told.load(std::memory_order_relaxed) + 1);
+  cell.ends_told.store(told, std::memory_order_relaxed);
+  cell.parent()->post_lane(cell.end_notice);
 }
 
 [[nodiscard]] inline bool is_with_parent(const Cell& cell) noexcept {
   // acquire: pairs with the parent's release when it is done with the notice.
-  return cell.notices_seen.load(std::memory_order_acquire) != cell.end_notice.posted.load(std::memory_order_relaxed);
+  return cell.ends_seen.load(std::memory_order_acquire) != cell.ends_told.load(std::memory_order_relaxed);
 }
 
 inline void signal_by_timer(TimerEntry& timer) noexcept {

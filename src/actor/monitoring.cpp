@@ -72,7 +72,7 @@ void run_notice(LaneNode& node, Cell* owner) {
   if (owner == nullptr) return release_watch(&watch);
   leave_owner(*owner, watch);
   const bool fails = watch.kind == Kind::link && watch.live && watch.from_target.abnormal &&
-                     watch.owner_incarnation == owner->incarnation;
+                     watch.owner_incarnation == owner->incarnation();
   // News of a status may still stand in the mailbox, and are handled.
   if (watch.kind == Kind::link) watch.live = false;
   const Error why = watch.from_target.error;
@@ -138,7 +138,7 @@ void run_attach(LaneNode& node, Cell* cell) {
   enlist<&WatchRecord::in_target>(watch.kind == Kind::status ? mine->subscribers : mine->watchers, watch);
   if (watch.kind != Kind::status) return;
   const Status now = cell->status.load(std::memory_order_relaxed);
-  send_status(watch, StatusChanged{watch.path, cell->ops().type, now, now, cell->incarnation, {}});
+  send_status(watch, StatusChanged{watch.path, cell->ops().type, now, now, cell->incarnation(), {}});
 }
 
 void run_detach(LaneNode& node, Cell* cell) {
@@ -217,7 +217,7 @@ std::unique_ptr<WatchRecord> new_record(Cell& owner, Kind kind, const WatchTarge
   auto watch = std::make_unique<WatchRecord>(kind, target);
   watch->owner = &owner;
   watch->owner_generation = owner.generation();
-  watch->owner_incarnation = owner.incarnation;
+  watch->owner_incarnation = owner.incarnation();
   watch->id = ++mine.last_id;
   return watch;
 }
@@ -230,7 +230,7 @@ void release_watch(WatchRecord* watch) noexcept {
 }
 
 bool is_awaited(Cell& cell, WatchRecord& watch, bool last) noexcept {
-  if (!watch.live || watch.owner_incarnation != cell.incarnation) return false;
+  if (!watch.live || watch.owner_incarnation != cell.incarnation()) return false;
   if (last) {
     watch.live = false;
     leave_owner(cell, watch);
@@ -248,7 +248,7 @@ bool WatchHandle::cancel() noexcept {
   if (record_ == nullptr || record_->owner == nullptr) return false;
   Cell& owner = *record_->owner;
   if (current_cell() != &owner || owner.generation() != record_->owner_generation ||
-      owner.incarnation != record_->owner_incarnation) {
+      owner.incarnation() != record_->owner_incarnation) {
     return false;
   }
   return stop_watching(owner, *record_);
@@ -340,12 +340,12 @@ namespace {
 [[nodiscard]] EndReason reason_of(const Cell& cell) noexcept {
   if (cell.ruling == Ruling::given_up) return EndReason::gave_up;
   if (cell.ruling == Ruling::over) return cell.failed ? EndReason::failed : EndReason::finished;
-  if (cell.killed) return EndReason::killed;
-  if (cell.cut_short) return EndReason::unclean;
+  if (cell.rest().killed) return EndReason::killed;
+  if (cell.rest().cut_short) return EndReason::unclean;
   if (cell.failed && cell.ruling == Ruling::none) return EndReason::failed;
   // Its restart was decided, but did not come: somebody stopped it first.
   if (cell.ruling == Ruling::restart) return EndReason::stopped;
-  return cell.by_wish || cell.own_end ? EndReason::finished : EndReason::stopped;
+  return cell.rest().by_wish || cell.own_end ? EndReason::finished : EndReason::stopped;
 }
 
 [[nodiscard]] Result<> result_of(const Cell& cell, EndReason reason) noexcept {
@@ -372,7 +372,7 @@ EndNews Watches::take(Cell& child) noexcept {
   news.links = std::exchange(its.links, nullptr);
   news.reason = reason_of(child);
   news.result = result_of(child, news.reason);
-  news.incarnation = child.incarnation;
+  news.incarnation = child.incarnation();
   return news;
 }
 

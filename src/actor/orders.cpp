@@ -22,8 +22,8 @@ void Cell::signal_command(std::uint32_t bits) noexcept {
   if (mailbox.wake()) schedule();
 }
 
-void Cell::post_lane(LaneNode& node) noexcept {
-  if (leave_word(*this, node)) schedule();
+void Cell::post_lane(LaneItem& item) noexcept {
+  if (leave_word(*this, item)) schedule();
 }
 
 bool order_cell(Cell* cell, std::uint32_t generation, std::uint32_t orders) noexcept {
@@ -62,7 +62,7 @@ void Lifecycle::take_orders(Cell& cell, std::uint32_t seen) {
   // Each is taken when its turn comes: one that throws leaves the others where they are.
   if ((cell.orders.take(seen & order::resume)) != 0) cell.suspended.store(false, std::memory_order_relaxed);
   // On its way out it is not held up any more.
-  if (cell.orders.take(seen & order::suspend) != 0 && !cell.stop_ordered && !cell.stop_at_start) {
+  if (cell.orders.take(seen & order::suspend) != 0 && !cell.rest().stop_ordered && !cell.rest().stop_at_start) {
     cell.suspended.store(true, std::memory_order_relaxed);
   }
   if (cell.orders.take(seen & order::inspect) != 0) answer_inspections(cell, cell.generation(), false);
@@ -75,7 +75,7 @@ void Lifecycle::take_orders(Cell& cell, std::uint32_t seen) {
   // Who waits for room hears of it now, not when the handler that is under way has ended.
   if (acted && (cell.signals.load(std::memory_order_relaxed) & signal::room) != 0) grant_room(cell);
   if (cell.orders.take(seen & order::answered) == 0) return;
-  for (Awaiter* awaiter = cell.awaiters; awaiter != nullptr;) {
+  for (Awaiter* awaiter = cell.awaiters(); awaiter != nullptr;) {
     Awaiter* const next = awaiter->next_;
     if (awaiter->take_answer()) {
       // The list may be another afterwards: there may be more of them, so it is gone through once more.

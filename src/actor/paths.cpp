@@ -80,18 +80,18 @@ struct Way {
   if (way.names.size() > most_steps) return makes_no_sense(path, "it has more than 40 steps");
   way.start = absolute ? core.root : from;
   for (std::size_t i = PathAccess::up(path); i > 0; --i) {
-    if (way.start->parent == nullptr) return makes_no_sense(path, "there is nothing above the root");
-    way.start = way.start->parent;
+    if (way.start->parent() == nullptr) return makes_no_sense(path, "there is nothing above the root");
+    way.start = way.start->parent();
   }
   for (; up > 0; --up) {
-    if (way.start->parent == nullptr) {
+    if (way.start->parent() == nullptr) {
       // As in a file system, the root is above itself when it was named; from below it is a mistake.
       if (absolute) break;
       return makes_no_sense(path, "there is nothing above the root");
     }
     do {
-      way.start = way.start->parent;
-    } while (way.start->parent != nullptr && way.start->name().empty());
+      way.start = way.start->parent();
+    } while (way.start->parent() != nullptr && way.start->name().empty());
   }
   return way;
 }
@@ -136,7 +136,7 @@ class Descent {
     return true;
   }
   [[nodiscard]] static bool is_unnamed(const Cell& cell) noexcept {
-    return cell.parent != nullptr && cell.name().empty();
+    return cell.parent() != nullptr && cell.name().empty();
   }
   [[nodiscard]] bool miss(Cell& at, std::size_t step, const Extras* extras) {
     if (steps.size() < most_missing) steps.push_back({&at, place_generation_of(at), std::string(all_[step])});
@@ -177,7 +177,7 @@ class Descent {
   if (visit.core() != nullptr) {
     const Naming naming(Core::of(*visit.core()), *cell, PathAccess::generation(path));
     if (naming.is_there()) {
-      Cell* const above = cell->parent;
+      Cell* const above = cell->parent();
       return FoundPlace{cell, PathAccess::generation(path), &cell->ops(), above,
                         above != nullptr ? place_generation_of(*above) : 0};
     }
@@ -208,8 +208,8 @@ Result<FoundPlace> find_place(CoreFace& face, Cell* from, const Path& path, Miss
   if (way->names.empty()) {
     if (missing != nullptr) missing->error = has_ended(path);
     Cell& here = *way->start;
-    return FoundPlace{&here, place_generation_of(here), &here.ops(), here.parent,
-                      here.parent != nullptr ? place_generation_of(*here.parent) : 0};
+    return FoundPlace{&here, place_generation_of(here), &here.ops(), here.parent(),
+                      here.parent() != nullptr ? place_generation_of(*here.parent()) : 0};
   }
   Descent descent(way->names);
   if (descent.go(*way->start, 0)) {

@@ -39,9 +39,12 @@ void dead_letter(CoreFace& face, WorkerContext* context, Cell* cell, Envelope& e
   Core& core = Core::of(face);
   if (!(planted(Mistake::drop_not_counted) && why == Undelivered::drop_oldest)) core.count(context, why);
   const MessageDescriptor& descriptor = envelope.descriptor();
-  // Only a cell's own turn may name it: for anybody else it may be going away right now.
+  // Only a cell's own turn may name it, and only while it is somebody's place: else it may be going away right now, or its parent.
   std::string path;
-  if (cell != nullptr && cell == current_cell()) path = path_if_memory(*cell);
+  if (cell != nullptr && cell == current_cell() &&
+      (cell->signals.load(std::memory_order_acquire) & signal::alive) != 0) {
+    path = path_if_memory(*cell);
+  }
   // An event that cannot be delivered to its subscriber is counted, but must not make another event.
   if (descriptor.message != type_name<Event>()) core.report_dead_letter(why, descriptor, std::move(path));
   descriptor.abandon(envelope, refusal_of(why));
@@ -92,7 +95,7 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
   if (gate >> gate_bit::bits != generation) return Admission::gone;
   if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
   if ((gate & gate_bit::special) != 0) {
-    SideBox* const side = cell.side.load(std::memory_order_acquire);
+    SideBox* const side = side_if_any(cell);
     if (side != nullptr) {
       const std::lock_guard lock(side->mutex);
       if (side->generation != generation) return Admission::gone;
@@ -110,7 +113,7 @@ Admission try_post(CoreFace& core, WorkerContext* context, Cell& cell, Envelope&
   const std::uint32_t gate = cell.gate.load(std::memory_order_acquire);
   if (gate >> gate_bit::bits != generation) return Admission::gone;
   if ((gate & gate_bit::refusing) != 0) return Admission::stopping;
-  SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
+  SideBox* const side = (gate & gate_bit::special) != 0 ? side_if_any(cell) : nullptr;
   if (side == nullptr) {
     if (is_full(cell)) return Admission::full;
     count_sent(core, context);
@@ -298,9 +301,12 @@ void skip_message(Cell& cell, const MessageDescriptor& descriptor, Undelivered w
 }
 
 std::uint32_t taken_from(Cell& target) noexcept {
-  if (SideBox* const side = target.side.load(std::memory_order_acquire)) {
-    const std::lock_guard lock(side->mutex);
-    if (side->queues) return side->taken;
+  // acquire: as in post().
+  if ((target.gate.load(std::memory_order_acquire) & gate_bit::special) != 0) {
+    if (SideBox* const side = side_if_any(target)) {
+      const std::lock_guard lock(side->mutex);
+      if (side->queues) return side->taken;
+    }
   }
   return target.queue.taken.load(std::memory_order_relaxed);
 }
@@ -314,7 +320,7 @@ void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& e
   if ((gate & gate_bit::refusing) != 0 && !system) {
     return drop(core, context, &cell, envelope, Undelivered::stopping);
   }
-  SideBox* const side = (gate & gate_bit::special) != 0 ? cell.side.load(std::memory_order_acquire) : nullptr;
+  SideBox* const side = (gate & gate_bit::special) != 0 ? side_if_any(cell) : nullptr;
   if (side == nullptr) {
     // Only the bound is in the way.
     if (system || !is_full(cell)) {

@@ -76,7 +76,7 @@ void Retries::failed(Cell& cell) noexcept {
     try {
       Core& core = cell.core();
       const std::string_view message = extras.in_hand->descriptor().message;
-      const Error error = cell.failure != nullptr ? cell.failure->error() : Error(Errc::failed);
+      const Error error = cell.failure() != nullptr ? cell.failure()->error() : Error(Errc::failed);
       core.logger(cell.full_path())
           .error("message set aside", {{"message", message}, {"tries", extras.tries + 1}, {"error", error.text()}});
       if (core.events.wanted()) {

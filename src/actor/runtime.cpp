@@ -31,7 +31,7 @@ constexpr Duration grace_of_workers = std::chrono::milliseconds(300);
 void make_root(Core& core) {
   Cell& root = core.new_cell();
   root.body = make_body<Guardian>(core.memory, core.options.name, FromValues<>{}, &default_policy);
-  root.parent = nullptr;
+  root.rest().parent = nullptr;
   root.mailbox.set_bound(root.queue, Mailbox::no_limit);
   root.phase = Phase::starting;
   (void)root.need_extras();

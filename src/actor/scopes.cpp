@@ -43,8 +43,8 @@ void publish_service(Cell& cell, Board& board) {
   service->type = cell.ops().type;
   service->status = cell.status.load(std::memory_order_relaxed);
   service->rolled_up = service->status;
-  service->incarnation = cell.incarnation;
-  service->restarts = cell.incarnation > 1 ? cell.incarnation - 1 : 0;
+  service->incarnation = cell.incarnation();
+  service->restarts = cell.incarnation() > 1 ? cell.incarnation() - 1 : 0;
   service->suspended = cell.suspended.load(std::memory_order_relaxed);
   service->handled = cell.handled.load(std::memory_order_relaxed);
   if (extras != nullptr) {
@@ -161,7 +161,7 @@ void publish_value(Cell& me, const Wanted& wanted, std::shared_ptr<const void> v
     if (std::find(mine.exposed.begin(), mine.exposed.end(), wanted.type) == mine.exposed.end()) {
       make_room(mine.exposed);
       std::uint32_t depth = 0;
-      for (const Cell* at = me.parent; at != nullptr; at = at->parent) ++depth;
+      for (const Cell* at = me.parent(); at != nullptr; at = at->parent()) ++depth;
       me.core().boards.expose(wanted.type, {&me, place_generation_of(me), depth});
       mine.exposed.push_back(wanted.type);
     }
@@ -243,7 +243,7 @@ Result<LookedUp> look_up(CoreFace& face, Cell* from, const Path& where, const Wa
 
 Result<LookedUp> look_up_nearest(Cell& from, const Wanted& wanted) {
   Core& core = from.core();
-  for (Cell* at = &from; at != nullptr; at = at->parent) {
+  for (Cell* at = &from; at != nullptr; at = at->parent()) {
     const std::uint32_t generation = place_generation_of(*at);
     if (wanted.kind == Wanted::Kind::ref) {
       if (at->ops().type_id == wanted.actor) return LookedUp{nullptr, 0, at, generation};

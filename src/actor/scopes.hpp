@@ -36,7 +36,7 @@ void make_room(std::vector<T>& list) {
 
 /// The generation under which a place is known to others. The root's, which nobody spawned, is its cell's.
 [[nodiscard]] inline std::uint32_t place_generation_of(const Cell& cell) noexcept {
-  return cell.parent == nullptr ? cell.generation() : cell.place_generation;
+  return cell.parent() == nullptr ? cell.generation() : cell.place_generation;
 }
 
 struct Scopes {

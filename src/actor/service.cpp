@@ -44,7 +44,7 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
       entry.parent = parent;
       entry.cell = &cell;
       // As the parent knows it, in case the child does not answer.
-      entry.service.name = cell.parent == nullptr ? cell.full_path() : cell.step();
+      entry.service.name = cell.parent() == nullptr ? cell.full_path() : cell.step();
       entry.service.type = cell.ops().type;
       entry.service.status = cell.status.load(std::memory_order_relaxed);
       entry.counts_as = entry.service.status;
@@ -110,16 +110,16 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
         // A child that failed and waits for its restart serves nobody; one that ended normally does not count.
         entry.counts_as = cell->phase == Phase::ended && cell->failed ? Status::outage : service.status;
         // The phase first: what has ended may be its supervisor's just now, that destroys it beside us.
-        entry.stated = cell->phase == Phase::running && cell->status_stated;
-        service.incarnation = cell->incarnation;
-        service.restarts = cell->incarnation > 1 ? cell->incarnation - 1 : 0;
+        entry.stated = cell->phase == Phase::running && cell->rest().status_stated;
+        service.incarnation = cell->incarnation();
+        service.restarts = cell->incarnation() > 1 ? cell->incarnation() - 1 : 0;
         service.suspended = cell->suspended.load(std::memory_order_relaxed);
         service.mailbox = queued_in(*cell);
         service.handled = cell->handled.load(std::memory_order_relaxed);
         service.responding = true;
         const Instant now = this_turn->worker->fresh_now();
-        if (cell->incarnation != 0 && service.status != Status::stopped) {
-          service.uptime = std::max(now - cell->began, Duration::zero());
+        if (cell->incarnation() != 0 && service.status != Status::stopped) {
+          service.uptime = std::max(now - cell->rest().began, Duration::zero());
         }
         if (const Extras* const extras = cell->extras) {
           service.word = extras->status_word;
@@ -135,7 +135,7 @@ class ServiceWalk : public std::enable_shared_from_this<ServiceWalk> {
         }
       }
       if (cell->extras != nullptr) {
-        for (Cell* child = cell->extras->first_child; child != nullptr; child = child->next_sibling) {
+        for (Cell* child = cell->extras->first_child; child != nullptr; child = child->next_sibling()) {
           walk.ask(*child, node->index);
         }
       }
@@ -179,8 +179,9 @@ void Lifecycle::note_down(Cell& cell) noexcept {
   if (cell.phase != Phase::running && cell.phase != Phase::draining) return;
   // Nothing is allocated for one that surely ends for good.
   const Restart restart = cell.policy().restart;
-  const bool may_live_again =
-      cell.stop_ordered ? cell.keep_place : cell.failed || restart == Restart::always || restart == Restart::ask;
+  const bool may_live_again = cell.rest().stop_ordered
+                                  ? cell.rest().keep_place
+                                  : cell.failed || restart == Restart::always || restart == Restart::ask;
   if (cell.extras == nullptr && !may_live_again) return;
   try {
     Instant& since = cell.need_extras().down_since;

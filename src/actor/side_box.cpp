@@ -44,14 +44,14 @@ Envelope& SideBox::Queue::remove_after(Envelope* before) noexcept {
 }
 
 SideBox& side_of(Cell& cell) {
-  SideBox* side = cell.side.load(std::memory_order_acquire);
+  SideBox* side = side_if_any(cell);
   if (side != nullptr) return *side;
-  auto* const fresh = new SideBox();
+  auto fresh = std::make_unique<SideBox>();
+  WaitNote* there = nullptr;
   // release: publishes the box; acquire: or takes another thread's.
-  if (cell.side.compare_exchange_strong(side, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
-    return *fresh;
-  delete fresh;
-  return *side;
+  if (cell.side.compare_exchange_strong(there, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire))
+    return *fresh.release();
+  return *static_cast<SideBox*>(there);
 }
 
 namespace {
@@ -88,7 +88,7 @@ bool is_full(const SideBox& side, std::size_t weight) noexcept {
 }
 
 void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, std::uint32_t* position) noexcept {
-  if (planted(Mistake::fifo_broken_after_restart) && cell.incarnation > 1) {
+  if (planted(Mistake::fifo_broken_after_restart) && cell.incarnation() > 1) {
     side.queue.push_front(envelope);
   } else {
     side.queue.push_back(envelope);
@@ -134,7 +134,7 @@ SideBox::Queue make_room(SideBox& side, std::size_t weight) noexcept {
 }
 
 Envelope* take_from_side(Cell& cell) noexcept {
-  SideBox& side = *cell.side.load(std::memory_order_acquire);
+  SideBox& side = *side_if_any(cell);
   const std::lock_guard lock(side.mutex);
   if (side.queue.empty()) {
     // Under the lock: whoever enqueues next sets it again.
@@ -211,7 +211,7 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
 bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept {
   const Visit visit(&target);
   if (visit.core() == nullptr) return true;
-  SideBox* const side = target.side.load(std::memory_order_acquire);
+  SideBox* const side = side_if_any(target);
   if (side == nullptr) return false;
   Envelope* mine = nullptr;
   void* slot = nullptr;
@@ -238,7 +238,7 @@ bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std:
 }
 
 void grant_room(Cell& cell) noexcept {
-  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  SideBox* const side = side_if_any(cell);
   if (side == nullptr) {
     cell.signals.fetch_and(~signal::room, std::memory_order_seq_cst);
     return;
@@ -261,7 +261,7 @@ void grant_room(Cell& cell) noexcept {
 }
 
 void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept {
-  SideBox* const side = cell.side.load(std::memory_order_acquire);
+  SideBox* const side = side_if_any(cell);
   if (side == nullptr) return;
   WorkerContext* const context = context_for(&core);
   SideBox::Queue queue;

@@ -14,7 +14,7 @@ inline namespace v0 {
 namespace detail {
 
 /// It stays with its cell over generations: a sender may hold it while the actor ends.
-struct SideBox {
+struct SideBox : WaitNote {
   /// First in, first out, linked through the envelopes: nothing is allocated to queue one. Under the box's lock.
   class Queue {
    public:
@@ -56,6 +56,10 @@ struct SideBox {
 
 /// The side box of a cell, made on first need. Without the lock.
 [[nodiscard]] SideBox& side_of(Cell& cell);
+/// What there is of it.
+[[nodiscard]] inline SideBox* side_if_any(const Cell& cell) noexcept {
+  return static_cast<SideBox*>(cell.side.load(std::memory_order_acquire));
+}
 [[nodiscard]] bool is_full(const SideBox& side, std::size_t weight) noexcept;
 void enqueue(Cell& cell, SideBox& side, Envelope& envelope, std::size_t weight, std::uint32_t* position) noexcept;
 /// Lets in those who wait, first come first served, as far as there is room.

@@ -62,8 +62,8 @@ void check_policy(std::string_view name, const OwnPolicy& policy) {
 }
 
 void check_targets(const Cell& parent, const Body& body) {
-  if (body.policy == &default_policy) return;  // names nobody
-  const auto& policy = static_cast<const OwnPolicy&>(*body.policy);
+  if (body.has_policy == 0) return;  // names nobody
+  const auto& policy = static_cast<const OwnPolicy&>(body.policy());
   std::string wrong;
   if (policy.restart == Restart::ask && policy.end.cell != &parent) {
     wrong = "on_end: under Restart::ask its target must be the supervisor itself: on_end(cx.self(this))";

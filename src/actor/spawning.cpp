@@ -1,4 +1,5 @@
 // Spawning: new places, places taken over from a former incarnation of the parent (promises L2, L8), and finding children.
+#include <cstring>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -13,7 +14,21 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-bool Cell::policy_has_end_target() const noexcept { return body->policy != &default_policy; }
+void Body::set_tail(std::string_view name, const ChildPolicy& policy) noexcept {
+  if (&policy != &default_policy) {
+    const ChildPolicy* const own = &policy;
+    std::memcpy(at(ops->body_bytes), &own, sizeof own);
+    has_policy = 1;
+  }
+  if (name.empty()) {
+    is_unnamed = 1;
+    set_number(0);
+  } else {
+    std::memcpy(at(name_at()), name.data(), name.size());
+  }
+}
+
+bool Cell::policy_has_end_target() const noexcept { return body->has_policy != 0; }
 
 SlabPool& pool_of(Cell& parent) noexcept { return parent.core().memory; }
 
@@ -22,11 +37,11 @@ namespace {
 void release_body(Body& body, Core& core) noexcept { body.ops->release(body, core.memory); }
 
 /// An unnamed actor is "#n" in its path.
-void number_unnamed(Cell& cell, Core& core) {
-  if (cell.body->name_bytes != 0) return;
+void number_unnamed(Body& body, Core& core) {
+  if (body.is_unnamed == 0) return;
   WorkerContext* const context = core.scheduler->is_manual() ? nullptr : context_for(&core);
   if (context == nullptr) {
-    cell.unnamed_number = core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1;
+    body.set_number(core.unnamed.fetch_add(1, std::memory_order_relaxed) + 1);
     return;
   }
   // A worker takes some at once: the count is a line that all would write to.
@@ -35,7 +50,7 @@ void number_unnamed(Cell& cell, Core& core) {
     context->next_unnamed = core.unnamed.fetch_add(at_once, std::memory_order_relaxed);
     context->last_unnamed = context->next_unnamed + at_once;
   }
-  cell.unnamed_number = ++context->next_unnamed;
+  body.set_number(++context->next_unnamed);
 }
 
 [[nodiscard]] bool queues_behind_a_lock(const Mailbox& box) noexcept {
@@ -44,14 +59,10 @@ void number_unnamed(Cell& cell, Core& core) {
 
 /// All that equip() and what follows it would allocate: afterwards nothing can fail any more.
 void prepare(Cell& cell, const Body& body, bool has_starter) {
-  if (has_starter || body.policy->start_after > Duration::zero()) (void)cell.need_extras();
-  if (body.policy == &default_policy) return;
-  Lifecycle::reserve_news(cell, *body.policy);
-  if (!queues_behind_a_lock(body.policy->mailbox) || cell.side.load(std::memory_order_acquire) != nullptr) return;
-  auto fresh = std::make_unique<SideBox>();
-  SideBox* none = nullptr;
-  // release: publishes the box. It stays with the cell, also when it does not become anybody's place now.
-  if (cell.side.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) (void)fresh.release();
+  if (has_starter || body.policy().start_after > Duration::zero()) (void)cell.need_extras();
+  if (body.has_policy == 0) return;
+  Lifecycle::reserve_news(cell, body.policy());
+  if (queues_behind_a_lock(body.policy().mailbox)) (void)side_of(cell);
 }
 
 /// A body, and then its cell, that are nobody's place yet: given back when something is in the way.
@@ -84,63 +95,60 @@ class Unplaced {
 /// Allocates nothing: see prepare().
 void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   cell.body = &body;
-  cell.parent = &parent;
+  cell.rest().parent = &parent;
   cell.place_generation = cell.generation();
-  const Mailbox& box = body.policy->mailbox;
-  const bool side = body.policy != &default_policy && queues_behind_a_lock(box);
+  const Mailbox& box = body.policy().mailbox;
+  const bool side = body.has_policy != 0 && queues_behind_a_lock(box);
   cell.mailbox.set_bound(cell.queue, side ? Mailbox::no_limit : box.count_limit());
   cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
-  cell.scheduling_group = parent.scheduling_group;
-  cell.quiet = false;
-  cell.retries = body.policy->retry_failed != 0;
-  cell.plain = !cell.retries && !body.ops->has_loop && body.policy->interleaved != 0;
-  cell.end_notice.run = &Lifecycle::child_notice;
-  cell.end_notice.generation = parent.generation();
+  cell.rest().quiet = false;
+  cell.retries = body.policy().retry_failed != 0;
+  cell.plain = !cell.retries && !body.ops->has_loop && body.policy().interleaved != 0;
   if (started) cell.need_extras().start_port = std::move(started);
   if (side) {
-    SideBox* const box_side = cell.side.load(std::memory_order_acquire);
+    SideBox* const box_side = side_if_any(cell);
     const std::lock_guard lock(box_side->mutex);
     box_side->generation = cell.generation();
     box_side->kind = box;
     box_side->queues = true;
     cell.gate.fetch_or(gate_bit::special, std::memory_order_seq_cst);
-  } else if (SideBox* const box_side = cell.side.load(std::memory_order_acquire)) {
+  } else if (SideBox* const box_side = side_if_any(cell)) {
     // A place that is taken over under another kind of mailbox: what is queued goes on to be queued there.
     const std::lock_guard lock(box_side->mutex);
     if (box_side->queues && box_side->generation == cell.generation()) box_side->kind = box;
   }
 }
 
-/// A cell that becomes a new place: whatever its former owner left is wiped out.
+/// A cell that becomes a new place: whatever its former owner left is wiped out. Nothing is left in its lane, and no failure.
 void reset(Cell& cell) {
-  cell.incarnation = 0;
+  cell.rest() = CellRest();
   cell.handled.store(0, std::memory_order_relaxed);
   cell.status.store(Status::starting, std::memory_order_relaxed);
-  cell.stop_ordered = false;
-  cell.keep_place = false;
   cell.failed = false;
-  cell.by_wish = false;
-  cell.killed = false;
-  cell.stop_at_start = false;
-  cell.status_stated = false;
   cell.ruling = Ruling::none;
-  cell.cut_short = false;
   cell.suspended.store(false, std::memory_order_relaxed);
-  cell.init_succeeded = false;
-  cell.constructed = false;
-  cell.in_group = false;
-  cell.asked = false;
   cell.own_end = false;
-  cell.lived_out = false;
   cell.own_commands = 0;
 }
 
-void link_child(Cell& parent, Cell& cell) {
-  Extras& extras = parent.need_extras();
-  cell.next_sibling = nullptr;
-  cell.previous_sibling = extras.last_child;
+/// equip() for one that nobody has said anything of.
+void equip_plainly(Cell& cell, Cell& parent, Body& body) noexcept {
+  cell.body = &body;
+  cell.rest().parent = &parent;
+  cell.place_generation = cell.generation();
+  cell.mailbox.set_bound(cell.queue, default_policy.mailbox.count_limit());
+  cell.drops_newest.store(false, std::memory_order_relaxed);
+  cell.retries = false;
+  cell.plain = !body.ops->has_loop;
+}
+static_assert(default_policy.retry_failed == 0 && default_policy.interleaved != 0 &&
+              default_policy.start_after == Duration::zero());
+
+void link_child(Extras& extras, Cell& cell) noexcept {
+  cell.rest().next_sibling = nullptr;
+  cell.rest().previous_sibling = extras.last_child;
   if (extras.last_child != nullptr) {
-    extras.last_child->next_sibling = &cell;
+    extras.last_child->rest().next_sibling = &cell;
   } else {
     extras.first_child = &cell;
   }
@@ -150,8 +158,8 @@ void link_child(Cell& parent, Cell& cell) {
 
 /// Names are looked for below unnamed actors, too, from the first child on that they have.
 void note_passage(Cell& parent, Extras& extras) {
-  if (parent.parent == nullptr || !parent.name().empty() || extras.is_passage) return;
-  Extras& above = *parent.parent->extras;
+  if (parent.parent() == nullptr || !parent.name().empty() || extras.is_passage) return;
+  Extras& above = *parent.parent()->extras;
   const std::lock_guard lock(above.names_mutex);
   extras.previous_passage = above.last_passage;
   (above.last_passage != nullptr ? above.last_passage->extras->next_passage : above.first_passage) = &parent;
@@ -161,12 +169,12 @@ void note_passage(Cell& parent, Extras& extras) {
 
 /// Who waits for a place of that name looks again. Those above an unnamed actor see its children as theirs.
 void tell_appeared(Core& core, Cell& parent, std::string_view name) noexcept {
-  for (Cell* at = &parent; at != nullptr && !name.empty(); at = at->parent) {
+  for (Cell* at = &parent; at != nullptr && !name.empty(); at = at->parent()) {
     // Whoever looked for the name before it was there, under its lock, has set the mark by then.
     if (at->board_mark.is_asked()) {
       if (const auto board = core.boards.find(at, place_generation_of(*at))) board->tell_appeared(name);
     }
-    if (at->parent == nullptr || !at->name().empty()) return;
+    if (at->parent() == nullptr || !at->name().empty()) return;
   }
 }
 
@@ -222,28 +230,57 @@ void Lifecycle::first_start(Cell& cell) {
 namespace {
 
 /// Whose end nobody hears of but its supervisor, who has nothing to decide.
-[[nodiscard]] bool is_plain_end(const Cell& parent, const LaneNode& node) noexcept {
-  if (node.run != &Lifecycle::child_notice || node.generation != parent.generation()) return false;
-  const Cell& child = cell_around(&node);
-  return child.phase == Phase::closing && child.extras == nullptr && child.body->policy == &default_policy;
+[[nodiscard]] bool is_plain_end(const LaneItem& item) noexcept {
+  if (!item.lane_next.is_of_end()) return false;
+  const Cell& child = cell_around(&item);
+  return child.phase == Phase::closing && child.extras == nullptr && child.body->has_policy == 0;
 }
 
 /// Who makes many children in one message takes back those that have ended meanwhile, so that they are made in the same
 /// memory. Only from the front of what waits: the order stays.
 void reap_some(Cell& parent) {
   constexpr unsigned at_once = 4;
-  if (parent.parent == nullptr || parent.extras->supervising != nullptr || parent.extras->child_order != nullptr)
+  if (parent.parent() == nullptr || parent.extras->supervising != nullptr || parent.extras->child_order != nullptr)
     return;
   for (unsigned i = 0; i < at_once; ++i) {
-    if (parent.lane_rest == nullptr) parent.lane_rest = parent.lane.take_all();
-    LaneNode* const node = parent.lane_rest;
-    if (node == nullptr || !is_plain_end(parent, *node)) return;
-    parent.lane_rest = node->lane_next;
-    Lifecycle::child_notice(*node, &parent);
+    LaneItem* const item = parent.look_into_lane();
+    if (item == nullptr || !is_plain_end(*item)) return;
+    parent.leave_in_lane(item->lane_next);
+    Lifecycle::child_notice(*item, &parent);
   }
 }
 
 }  // namespace
+
+namespace {
+
+/// What is to be seen to before each start.
+void look_round(Cell& parent, Extras& extras) {
+  if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
+    throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
+  }
+  if (!parent.lane.empty(std::memory_order_relaxed) || parent.has_left_in_lane) reap_some(parent);
+  note_passage(parent, extras);
+}
+
+}  // namespace
+
+Cell& start_child(Cell& parent, Body& body) {
+  if (body.has_policy != 0 || body.is_unnamed == 0) return start_child(parent, body, ReplyPort());
+  Core& core = parent.core();
+  settle_turn();
+  Unplaced owned(body, core);
+  Extras& extras = parent.need_extras();
+  look_round(parent, extras);
+  Cell& cell = core.new_cell();
+  owned.placed();  // nothing can fail any more
+  reset(cell);
+  equip_plainly(cell, parent, body);
+  number_unnamed(body, core);
+  link_child(extras, cell);
+  set_off_unnamed(cell, core);
+  return cell;
+}
 
 Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   Core& core = parent.core();
@@ -252,22 +289,18 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   check_targets(parent, body);
   Extras& extras = parent.need_extras();
   const std::string_view name = body.name();
-  if (parent.phase != Phase::initializing && parent.phase != Phase::running) {
-    throw Need::fail(Error(Errc::stopping, parent.full_path() + " is being stopped and starts no children"));
-  }
-  if (!parent.lane.empty(std::memory_order_relaxed) || parent.lane_rest != nullptr) reap_some(parent);
-  note_passage(parent, extras);
+  look_round(parent, extras);
   if (!name.empty()) {
     Cell* kept = nullptr;
     {
       const std::lock_guard lock(extras.names_mutex);
       kept = extras.names.find(name);
-      const bool taken_over = kept != nullptr && kept->quiet && kept->ops().type_id == body.ops->type_id;
-      if (taken_over && !kept->in_group) prepare(*kept, body, static_cast<bool>(started));
+      const bool taken_over = kept != nullptr && kept->rest().quiet && kept->ops().type_id == body.ops->type_id;
+      if (taken_over && !kept->rest().in_group) prepare(*kept, body, static_cast<bool>(started));
       // Its name goes with the old body. One that is being restarted with its group lives.
-      if (kept != nullptr && kept->quiet && !kept->in_group) extras.names.erase(*kept);
+      if (kept != nullptr && kept->rest().quiet && !kept->rest().in_group) extras.names.erase(*kept);
     }
-    if (kept != nullptr && (!kept->quiet || kept->in_group)) refuse_name(body, parent.full_path());
+    if (kept != nullptr && (!kept->rest().quiet || kept->rest().in_group)) refuse_name(body, parent.full_path());
     if (kept != nullptr && kept->ops().type_id == body.ops->type_id) {
       // L2: the place is taken over, with its mailbox and its Refs.
       // Of our former life; relaxed: our own order.
@@ -276,8 +309,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       Body& old = *kept->body;
       // Last in start order, and with a fresh budget: those before it failed under another supervisor.
       unlist_child(parent, *kept);
-      link_child(parent, *kept);
-      kept->quiet = false;
+      link_child(extras, *kept);
+      kept->rest().quiet = false;
       kept->own_end = false;
       kept->ruling = Ruling::none;
       if (kept->extras != nullptr) {
@@ -302,7 +335,7 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
       return *kept;
     }
     if (kept != nullptr) {
-      kept->quiet = false;
+      kept->rest().quiet = false;
       kept->signal_command(signal::close);
     }
   }
@@ -314,8 +347,8 @@ Cell& start_child(Cell& parent, Body& body, ReplyPort started) {
   reset(cell);
   equip(cell, parent, body, std::move(started));
   owned.placed();
-  number_unnamed(cell, core);
-  link_child(parent, cell);
+  number_unnamed(body, core);
+  link_child(extras, cell);
   if (name.empty()) {
     set_off_unnamed(cell, core);
     return cell;
@@ -356,7 +389,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     reset(cell);
     equip(cell, root, body, {});
     owned.placed();
-    number_unnamed(cell, core);
+    number_unnamed(body, core);
     come_alive(cell);  // it waits for its start until the root has adopted it
     if (!name.empty()) root.extras->names.insert(cell);
   }
@@ -366,7 +399,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
     const std::unique_ptr<AdoptNode> guard(static_cast<AdoptNode*>(&self));
     Cell& child = *guard->child;
     if (at == nullptr) return;
-    link_child(*at, child);
+    link_child(at->need_extras(), child);
     // A root that drains will tell it to stop in its turn: what was sent to it is handled first.
     const bool starts = at->phase == Phase::running || at->phase == Phase::draining;
     if (starts) {
@@ -383,7 +416,7 @@ std::pair<Cell*, std::uint32_t> start_below_root(Core& core, Body& body) {
   return {&cell, generation};
 }
 
-const Cell& parent_of(const Cell& me) noexcept { return me.parent != nullptr ? *me.parent : me; }
+const Cell& parent_of(const Cell& me) noexcept { return me.parent() != nullptr ? *me.parent() : me; }
 
 Cell& root_of(Cell& cell) noexcept { return *cell.core().root; }
 

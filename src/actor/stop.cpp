@@ -38,14 +38,17 @@ bool Lifecycle::ended_at_once(Cell& cell) {
     return false;
   }
   // relaxed: what was left before the cause of the stop is seen. Who begins to watch it shall hear how it ended, not that it is gone.
-  if (cell.lane_rest != nullptr || !cell.lane.empty(std::memory_order_relaxed) ||
+  if (cell.has_left_in_lane || !cell.lane.empty(std::memory_order_relaxed) ||
       cell.signals.load(std::memory_order_relaxed) != signal::alive) {
     return false;
   }
-  cell.stop_ordered = true;
+  cell.rest().stop_ordered = true;
   cell.suspended.store(false, std::memory_order_relaxed);
-  cell.init_succeeded = false;
-  close(cell);
+  cell.rest().init_succeeded = false;
+  cell.phase = Phase::closing;
+  destroy_actor(cell);
+  say(cell, Status::stopped);
+  end_generation(cell);
   return true;
 }
 
@@ -54,25 +57,25 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
   if (!keep && !kill && ended_at_once(cell)) return;
   if (cell.phase == Phase::kept) {
     // The place is the parent's until its next init, or its end. A stop is remembered: it was meant for the place.
-    if (!keep) cell.stop_at_start = true;
+    if (!keep) cell.rest().stop_at_start = true;
     // Taken over by the parent, and start_after is not over: it ends like one that was never begun.
     const bool waits = cell.extras != nullptr && cell.core().scheduler->cancel(cell.extras->restart_timer);
     const bool begun = keep && (cell.signals.load(std::memory_order_relaxed) & signal::start) != 0;
     if (!waits && !begun) return;
     cell.signals.fetch_and(~signal::start, std::memory_order_relaxed);
-    cell.stop_ordered = true;
-    cell.keep_place = keep && !cell.stop_at_start;
+    cell.rest().stop_ordered = true;
+    cell.rest().keep_place = keep && !cell.rest().stop_at_start;
     return begin_ending(cell);
   }
-  const bool again = cell.stop_ordered;
-  cell.stop_ordered = true;
-  cell.killed = cell.killed || kill;
+  const bool again = cell.rest().stop_ordered;
+  cell.rest().stop_ordered = true;
+  cell.rest().killed = cell.rest().killed || kill;
   // Who is to end drains what is queued, suspended or not. One whose place is kept stays suspended in it.
   if (!keep) cell.suspended.store(false, std::memory_order_relaxed);
   // A place that is to go for good, by order or by its own wish, is not kept, whichever came first: it refuses already.
   const bool refuses = (cell.gate.load(std::memory_order_relaxed) & gate_bit::refusing) != 0;
-  cell.keep_place = keep && (!again || cell.keep_place) && !refuses;
-  if (!cell.keep_place) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
+  cell.rest().keep_place = keep && (!again || cell.rest().keep_place) && !refuses;
+  if (!cell.rest().keep_place) cell.gate.fetch_or(gate_bit::refusing, std::memory_order_seq_cst);
   request_stop(cell);
   switch (cell.phase) {
     case Phase::starting:
@@ -85,7 +88,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       // Init may finish within the deadline; then the stop goes on from after_init().
       if (kill || keep) {
         // The hook may have ended, and nobody have looked yet.
-        cell.init_succeeded = cell.turn_root == nullptr;
+        cell.rest().init_succeeded = cell.turn_root() == nullptr;
         drop_coroutines(cell);
         begin_ending(cell);
       } else if (!again) {
@@ -102,7 +105,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
       cell.phase = Phase::draining;
       // With nothing queued and nothing under way it ends at once: a timer would only cost. A message that comes in
       // meanwhile arms it (handling_while_draining).
-      if (!again && (!cell.mailbox.empty(cell.queue) || cell.turn_root != nullptr || cell.interleaved != 0 ||
+      if (!again && (!cell.mailbox.empty(cell.queue) || cell.turn_root() != nullptr || cell.interleaved() != 0 ||
                      cell.ops().has_loop)) {
         arm_stop_timer(cell, cell.policy().stop_within);
       }
@@ -116,7 +119,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
     case Phase::ending:
       if (kill) {
         for (Cell* child = cell.extras != nullptr ? cell.extras->first_child : nullptr; child != nullptr;
-             child = child->next_sibling) {
+             child = child->next_sibling()) {
           child->signal_command(signal::kill);
         }
       }
@@ -130,7 +133,7 @@ void Lifecycle::order_stop(Cell& cell, bool keep, bool kill) {
     case Phase::ended:
       // The parent is about to decide; when it has, `decided` brings us back here.
       if (is_with_parent(cell)) {
-        if (planted(Mistake::late_failure_restarts_the_stopped)) cell.stop_ordered = false;
+        if (planted(Mistake::late_failure_restarts_the_stopped)) cell.rest().stop_ordered = false;
         return;
       }
       // Waiting for a restart that shall not come.
@@ -160,9 +163,9 @@ void Lifecycle::queue_is_empty(Cell& cell) {
     (void)inbox_resume(*cell.extras->inbox);
     return;
   }
-  if (cell.interleaved != 0) {
+  if (cell.interleaved() != 0) {
     // Parks until one of them ends: accepts() must say no.
-    cell.draining_waits = true;
+    cell.rest().draining_waits = true;
     return;
   }
   begin_ending(cell);
@@ -170,7 +173,7 @@ void Lifecycle::queue_is_empty(Cell& cell) {
 
 void Lifecycle::begin_ending(Cell& cell) {
   if (cell.phase == Phase::ending) return;
-  if (cell.extras == nullptr && cell.stop_ordered && !cell.keep_place && cell.phase != Phase::ended &&
+  if (cell.extras == nullptr && cell.rest().stop_ordered && !cell.rest().keep_place && cell.phase != Phase::ended &&
       cell.phase != Phase::kept) {
     // It has no children, timers, coroutines, nor anything to live again for.
     cell.set_status(Status::stopping);
@@ -199,22 +202,22 @@ void Lifecycle::begin_ending(Cell& cell) {
 /// Tells the youngest child that still lives to stop. False: there is none.
 bool Lifecycle::stop_next_child(Cell& cell) {
   if (cell.extras == nullptr) return false;
-  const bool keep = !cell.stop_ordered || cell.keep_place;
+  const bool keep = !cell.rest().stop_ordered || cell.rest().keep_place;
   const bool keeps = keep && cell.failed_or_kept();
   if (cell.extras->child_order != nullptr) return stop_children_in_order(cell, keeps);
   const bool wrong_way = planted(Mistake::children_stopped_in_start_order);
   for (Cell* child = wrong_way ? cell.extras->first_child : cell.extras->last_child; child != nullptr;
-       child = wrong_way ? child->next_sibling : child->previous_sibling) {
-    if (child->quiet) {
+       child = wrong_way ? child->next_sibling() : child->previous_sibling()) {
+    if (child->rest().quiet) {
       if (keeps) continue;
-      child->quiet = false;
+      child->rest().quiet = false;
       cell.extras->stopping_child = child;
       child->signal_command(signal::close);
       return true;
     }
     cell.extras->stopping_child = child;
-    const std::uint32_t order = keeps ? signal::keep : cell.killed ? signal::kill : signal::stop;
-    if (std::exchange(child->asked, false)) {
+    const std::uint32_t order = keeps ? signal::keep : cell.rest().killed ? signal::kill : signal::stop;
+    if (child->rest().take_asked()) {
       Supervision::settle(*child, order);  // the Verdict that was asked for comes too late
     } else if (!is_with_parent(*child)) {
       child->signal_command(order);
@@ -227,19 +230,19 @@ bool Lifecycle::stop_next_child(Cell& cell) {
 }
 
 void Lifecycle::begin_terminating(Cell& cell) {
-  if (cell.extras == nullptr && cell.stop_ordered && !cell.keep_place && !cell.ops().has_terminating) {
+  if (cell.extras == nullptr && cell.rest().stop_ordered && !cell.rest().keep_place && !cell.ops().has_terminating) {
     // It has no coroutines, timers, children, watchers: what finish_incarnation() would look for.
-    cell.init_succeeded = false;
+    cell.rest().init_succeeded = false;
     close(cell);
     return;
   }
   cell.phase = Phase::terminating;
-  if (!cell.init_succeeded || !cell.constructed || !cell.ops().has_terminating) {
+  if (!cell.rest().init_succeeded || !cell.rest().constructed || !cell.ops().has_terminating) {
     finish_incarnation(cell);
     return;
   }
   // Once only, also when a place that has ended is closed later.
-  cell.init_succeeded = false;
+  cell.rest().init_succeeded = false;
   arm_stop_timer(cell, cell.policy().grace);
   // Kept with the cell: a coroutine of the hook holds a reference to it.
   cell.need_extras().why = outcome(cell);
@@ -251,7 +254,7 @@ void Lifecycle::begin_terminating(Cell& cell) {
     fail_by_exception(cell, Failure::Stage::terminating, "terminating");
   }
   // advance() finds it finished, now or later. Who is killed has no time to wait for anything.
-  if (cell.killed) drop_coroutines(cell);
+  if (cell.rest().killed) drop_coroutines(cell);
 }
 
 void Lifecycle::drop_coroutines(Cell& cell) noexcept {
@@ -261,15 +264,15 @@ void Lifecycle::drop_coroutines(Cell& cell) noexcept {
     if (root->in_hand != nullptr) Retries::drop(cell, *root);
     delete root;
   }
-  cell.turn_root = nullptr;
-  cell.interleaved = 0;
-  cell.ready = 0;
+  cell.extras->turn_root = nullptr;
+  cell.extras->interleaved = 0;
+  cell.extras->ready = 0;
   cell.extras->inbox = nullptr;
 }
 
 void Lifecycle::cancel_timers(Cell& cell) noexcept {
   if (cell.extras == nullptr) return;
-  if (planted(Mistake::forgotten_timer) && cell.stop_ordered && cell.keep_place) return;
+  if (planted(Mistake::forgotten_timer) && cell.rest().stop_ordered && cell.rest().keep_place) return;
   Extras& extras = *cell.extras;
   Scheduler& scheduler = *cell.core().scheduler;
   while (!extras.due.empty()) extras.due.remove(extras.due.front());
@@ -288,8 +291,8 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
 }
 
 void Lifecycle::destroy_actor(Cell& cell) noexcept {
-  if (!cell.constructed) return;
-  cell.constructed = false;
+  if (!cell.rest().constructed) return;
+  cell.rest().constructed = false;
   this_turn->worker->note(&hook_name::destructor);
   cell.ops().destroy(cell);
 }
@@ -301,18 +304,18 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   if (cell.extras != nullptr) Watches::incarnation_ended(cell);
   Scopes::incarnation_ended(cell);
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
-  cell.init_succeeded = false;
+  cell.rest().init_succeeded = false;
   // What was under way when it was told to stop has not failed: it is not handled again.
   if (cell.extras != nullptr && !cell.extras->retry) Retries::drop(cell);
-  const bool ordered = cell.stop_ordered;
-  if (ordered && cell.keep_place) {
+  const bool ordered = cell.rest().stop_ordered;
+  if (ordered && cell.rest().keep_place) {
     if (cell.policy().with_state) {
       cell.need_extras().keep_state = true;
     } else {
       destroy_actor(cell);
     }
-    cell.stop_ordered = false;
-    cell.keep_place = false;
+    cell.rest().stop_ordered = false;
+    cell.rest().keep_place = false;
     // The parent writes in there when it takes the place over; until then we may look.
     (void)cell.need_extras();
     cell.phase = Phase::kept;
@@ -322,8 +325,8 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   }
   const Restart when = cell.policy().restart;
   const bool asks = when == Restart::ask;
-  const bool over =
-      ordered || cell.parent == nullptr || (!cell.failed && !asks && (cell.by_wish || when != Restart::always));
+  const bool over = ordered || cell.parent() == nullptr ||
+                    (!cell.failed && !asks && (cell.rest().by_wish || when != Restart::always));
   if (over) {
     if (!ordered) cell.own_end = true;
     // It failed first and was told to stop while it ended: the places that it kept for its next life go with it.
@@ -353,7 +356,7 @@ void Lifecycle::drain_as_dead(Cell& cell, Undelivered why) noexcept {
     if (envelope == nullptr) break;
     core.count(context, why);
     core.report_dead_letter(why, envelope->descriptor(), path_if_memory(cell));
-    if (planted(Mistake::ask_unanswered_on_end) && cell.killed) continue;
+    if (planted(Mistake::ask_unanswered_on_end) && cell.rest().killed) continue;
     envelope->descriptor().abandon(*envelope, why == Undelivered::restarted ? Errc::failed : Errc::gone);
   }
   if (why != Undelivered::restarted) return;  // who closes the place closes its side box
@@ -366,15 +369,13 @@ void Lifecycle::close(Cell& cell) {
   Core& core = cell.core();
   WorkerContext* const context = context_for(&core);
   cell.phase = Phase::closing;
-  const std::uint32_t ended = cell.generation();
-  const std::uint32_t next = std::max(1U, (ended + 1) & ((1U << (32 - gate_bit::bits)) - 1));
   if (cell.extras != nullptr) core.scheduler->cancel(cell.extras->restart_timer);
   const bool told_to_all = core.events.wanted();
   const Result<> result = told_to_all || cell.policy_has_end_target() ? outcome(cell) : Result<>();
   if (cell.policy_has_end_target()) {
     const EndTarget& end = static_cast<const OwnPolicy&>(cell.policy()).end;
     const bool told = cell.extras != nullptr && cell.extras->eol_told;
-    const bool forgets = planted(Mistake::eol_lost) && cell.cut_short;
+    const bool forgets = planted(Mistake::eol_lost) && cell.rest().cut_short;
     if (end.cell != nullptr && !told && !forgets)
       cell.need_extras().eol = end.make(cell, core, context, end.generation, result);
   }
@@ -384,20 +385,24 @@ void Lifecycle::close(Cell& cell) {
   if (told_to_all) {
     if_memory([&] { core.events.emit(Ended{cell.full_path(), cell.ops().type, result}); });
   }
+  end_generation(cell);
+}
+
+void Lifecycle::end_generation(Cell& cell) {
+  Core& core = cell.core();
+  const std::uint32_t ended = cell.generation();
+  const std::uint32_t next = std::max(1U, (ended + 1) & ((1U << (32 - gate_bit::bits)) - 1));
   // From here on nobody gets in: what was pushed before is drained here, what comes later finds another generation.
   // seq_cst: against senders that compare the gate and push.
   cell.gate.store(next << gate_bit::bits, std::memory_order_seq_cst);
   // Orders that came too late: the place is over, which is all that most of them wanted. Who inspects is told.
   if ((cell.orders.close(next) & order::inspect) != 0) answer_inspections(cell, ended, true);
   if (!cell.mailbox.empty(cell.queue)) drain_as_dead(cell, Undelivered::ended);
-  close_side(cell, next, core);
+  if (cell.side.load(std::memory_order_acquire) != nullptr) close_side(cell, next, core);
   // Nodes meant for the generation that ends are freed; the extras must not go while one of theirs is in the lane.
-  for (;;) {
-    if (cell.lane_rest == nullptr) cell.lane_rest = cell.lane.take_all();
-    LaneNode* const node = cell.lane_rest;
-    if (node == nullptr) break;
-    cell.lane_rest = node->lane_next;
-    node->run(*node, nullptr);
+  while (LaneItem* const item = cell.look_into_lane()) {
+    cell.leave_in_lane(item->lane_next);
+    run_item(*item, nullptr);
   }
 }
 

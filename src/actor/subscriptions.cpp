@@ -21,7 +21,7 @@ struct SubscriptionState final : Listener, std::enable_shared_from_this<Subscrip
       : Listener(wanted.type),
         owner(&me),
         generation(me.generation()),
-        incarnation(me.incarnation),
+        incarnation(me.incarnation()),
         descriptor(how),
         feed(every) {}
   ~SubscriptionState() override = default;
@@ -82,7 +82,7 @@ struct SubscriptionState final : Listener, std::enable_shared_from_this<Subscrip
   bool cancelled = false;
 };
 
-std::uint32_t incarnation_of(const Cell& cell) noexcept { return cell.incarnation; }
+std::uint32_t incarnation_of(const Cell& cell) noexcept { return cell.incarnation(); }
 
 std::uint64_t id_of(const SubscriptionState& state) noexcept { return state.id; }
 std::uint64_t missed_of(const SubscriptionState& state) noexcept {
@@ -98,7 +98,7 @@ std::optional<BoardNews> take_news(Cell& cell, SubscriptionState& state) noexcep
   {
     const std::lock_guard lock(state.mutex);
     if (state.on_the_way != 0) --state.on_the_way;
-    if (state.cancelled || state.incarnation != cell.incarnation || state.feed.size() == 0) return std::nullopt;
+    if (state.cancelled || state.incarnation != cell.incarnation() || state.feed.size() == 0) return std::nullopt;
     news = state.feed.take();
     // One that there was no memory for.
     posts = state.feed.size() > state.on_the_way;
@@ -138,7 +138,8 @@ bool leave(SubscriptionState& state) noexcept {
 
 bool cancel_subscription(SubscriptionState& state) noexcept {
   Cell& owner = *state.owner;
-  if (current_cell() != &owner || owner.generation() != state.generation || owner.incarnation != state.incarnation) {
+  if (current_cell() != &owner || owner.generation() != state.generation ||
+      owner.incarnation() != state.incarnation) {
     return false;
   }
   const std::shared_ptr<SubscriptionState> alive = state.shared_from_this();
@@ -190,7 +191,7 @@ struct LinkWatch final : Listener, std::enable_shared_from_this<LinkWatch> {
       : Listener(what.type),
         owner(&me),
         generation(me.generation()),
-        incarnation(me.incarnation),
+        incarnation(me.incarnation()),
         wanted(what),
         order(how),
         version(held),
@@ -214,7 +215,7 @@ struct LinkWatch final : Listener, std::enable_shared_from_this<LinkWatch> {
 
   static void run(LaneNode& lane_node, Cell* cell) {
     const std::shared_ptr<LinkWatch> self = std::move(static_cast<Node&>(lane_node).watch);
-    if (cell == nullptr || cell->incarnation != self->incarnation || self->left) return;
+    if (cell == nullptr || cell->incarnation() != self->incarnation || self->left) return;
     self->left = true;
     if (const std::shared_ptr<Board> board = self->board.lock()) board->leave(*self);
     if (cell->extras->scoped != nullptr) std::erase(cell->extras->scoped->links, self);
@@ -233,7 +234,7 @@ struct LinkWatch final : Listener, std::enable_shared_from_this<LinkWatch> {
           .info(stops ? "stops with what it is linked to" : "restarts with what it is linked to",
                 {{"why", self->describe()}});
     });
-    if (stops && !cell->stop_ordered) cell->own_end = true;
+    if (stops && !cell->rest().stop_ordered) cell->own_end = true;
     cell->signal_command(stops ? signal::stop : signal::restart);
   }
 

@@ -16,8 +16,8 @@ namespace {
 /// above it, up to whoever can say so to the user.
 [[nodiscard]] bool cannot_be(const Cell& child) noexcept {
   using Stage = Failure::Stage;
-  if (!child.failed || child.failure == nullptr || child.failure->code != Errc::configuration) return false;
-  const Stage stage = child.failure->stage;
+  if (!child.failed || child.failure() == nullptr || child.failure()->code != Errc::configuration) return false;
+  const Stage stage = child.failure()->stage;
   return stage == Stage::constructor || stage == Stage::init || stage == Stage::child;
 }
 
@@ -35,19 +35,25 @@ namespace {
 void Supervision::settle(Cell& child, std::uint32_t order) noexcept {
   child.core().scheduler->cancel(child.extras->verdict_clock);
   // release: pairs with is_with_parent(); publishes what was written into the child's extras.
-  child.notices_seen.store(child.extras->open_notice, std::memory_order_release);
+  child.ends_seen.store(child.extras->open_notice, std::memory_order_release);
   child.signal_command(order | signal::decided);
 }
 
-void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
-  Cell& child = cell_around(&node);
+void run_item(LaneItem& item, Cell* cell) {
+  if (item.lane_next.is_of_end()) return Lifecycle::child_notice(item, cell);
+  auto& node = static_cast<LaneNode&>(item);
+  node.run(node, cell);
+}
+
+void Lifecycle::child_notice(LaneItem& item, Cell* parent) {
+  Cell& child = cell_around(&item);
   if (parent == nullptr) return;  // cannot be: a parent outlives its children
-  const std::uint32_t notice = child.end_notice.posted.load(std::memory_order_relaxed);
+  const std::uint8_t told = child.ends_told.load(std::memory_order_relaxed);
   if (parent->extras->stopping_child == &child) parent->extras->stopping_child = nullptr;
   if (child.phase == Phase::closing) {
-    Supervision::no_longer_awaited(*parent, child);
+    if (parent->extras->supervising != nullptr) Supervision::no_longer_awaited(*parent, child);
     reap(*parent, child);
-    Supervision::continue_group(*parent);
+    if (parent->extras->supervising != nullptr) Supervision::continue_group(*parent);
   } else if (child.phase == Phase::kept) {
     Supervision::no_longer_awaited(*parent, child);
     // Nobody but a group, our own end, or keep_child() keeps a place: else it was restarted by order.
@@ -55,11 +61,11 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     // Who drains supervises until it ends: what it has left to handle may need this child.
     const bool supervises =
         parent->phase == Phase::initializing || parent->phase == Phase::running || parent->phase == Phase::draining;
-    const bool begin_anew = supervises && !held && !child.in_group;
-    child.quiet = !begin_anew;
+    const bool begin_anew = supervises && !held && !child.rest().in_group;
+    child.rest().quiet = !begin_anew;
     // It rests in its place by now: no restart is due that cancel_group() would have to take back.
     if (child.ruling == Ruling::restart) child.ruling = Ruling::none;
-    child.notices_seen.store(notice, std::memory_order_release);
+    child.ends_seen.store(told, std::memory_order_release);
     if (begin_anew) child.signal_command(signal::start);
     if (parent->extras->child_order != nullptr) {
       using News = ChildOrder::News;
@@ -67,22 +73,22 @@ void Lifecycle::child_notice(LaneNode& node, Cell* parent) {
     }
     Supervision::continue_group(*parent);
   } else {
-    child.need_extras().open_notice = notice;
+    child.need_extras().open_notice = told;
     if (parent->phase == Phase::ending) {
       // It failed while we are ending: not restarted now.
-      const bool keeps = parent->failed_or_kept() && (!parent->stop_ordered || parent->keep_place);
+      const bool keeps = parent->failed_or_kept() && (!parent->rest().stop_ordered || parent->rest().keep_place);
       // Another may be waited for: told a second time, it could take that for its next life.
       if (parent->extras->child_order == nullptr && parent->extras->stopping_child == nullptr) {
         parent->extras->stopping_child = &child;
       }
       return Supervision::settle(child, keeps ? signal::keep : signal::close);
     }
-    if (child.in_group && parent->extras->supervising->step == Supervising::Step::stopping) {
+    if (child.rest().in_group && parent->extras->supervising->step == Supervising::Step::stopping) {
       // It failed while it was to be stopped with its group: it is begun anew with it.
       return Supervision::settle(child, child.policy().restart == Restart::never ? signal::close : signal::keep);
     }
     Supervision::no_longer_awaited(*parent, child);
-    child.in_group = false;
+    child.rest().in_group = false;
     Supervision::decide(*parent, child);
     Supervision::continue_group(*parent);
     return;
@@ -101,11 +107,11 @@ void Supervision::decide(Cell& parent, Cell& child) {
     std::string why = "a setting that cannot be";
     if_memory([&] {
       why = "child '" + child.step() + "' (" + std::string(child.ops().type) +
-            ") has a setting that cannot be: " + std::string(child.failure->error().text());
+            ") has a setting that cannot be: " + std::string(child.failure()->error().text());
     });
     return escalate(parent, child, why, Errc::configuration);
   }
-  const bool wanted = policy.restart != Restart::never && policy.restart != Restart::ask && !child.by_wish &&
+  const bool wanted = policy.restart != Restart::never && policy.restart != Restart::ask && !child.rest().by_wish &&
                       (child.failed || policy.restart == Restart::always);
   if (!wanted) {
     child.own_end = true;
@@ -123,7 +129,7 @@ bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
   if (asked == nullptr) return false;  // no memory to ask with: it is over
   // Its state travels: what it left behind is nothing that a group's or our own next start could go on with.
   if (child.ops().movable) Lifecycle::destroy_actor(child);
-  child.asked = true;
+  child.rest().asked = true;
   count_sent(core, context);
   post(core, context, parent, *asked);
   VerdictClock& clock = child.extras->verdict_clock;
@@ -141,10 +147,10 @@ bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
 void Supervision::verdict_is_late(LaneNode& node, Cell* parent) {
   // Whoever decided meanwhile found it fired, and left it in the lane: before whatever the child does next.
   Cell& child = *static_cast<VerdictClock&>(static_cast<CellTimer&>(node)).child;
-  if (parent == nullptr || !child.asked || child.extras->verdict) return;
+  if (parent == nullptr || !child.rest().asked || child.extras->verdict) return;
   // It ends by now, and deals with this child when its turn comes, as with all others.
   if (parent->phase == Phase::ending) return;
-  child.asked = false;
+  child.rest().asked = false;
   std::string why = "no Verdict came for a child within verdict_within";
   if_memory([&] {
     why = "child '" + child.step() + "' (" + std::string(child.ops().type) + ") ended, and no Verdict came within " +
@@ -158,7 +164,7 @@ void Supervision::verdict_is_late(LaneNode& node, Cell* parent) {
 void give_verdict(Cell& supervisor, const VerdictPort& port, Verdict verdict) {
   Cell& child = *port.child;
   // The generation first: if it is still the child's, the place is ours and the rest may be read.
-  if (child.generation() != port.generation || !child.asked || child.incarnation != port.incarnation) return;
+  if (child.generation() != port.generation || !child.rest().asked || child.incarnation() != port.incarnation) return;
   // It may make the supervisor fail, which ends all that it is handling: so not within the handler that gave it, but
   // between two messages. The child's own notice is free: it has told its end, and has not begun anew.
   child.extras->verdict.emplace(std::move(verdict));
@@ -178,7 +184,7 @@ void Supervision::verdict_given(LaneNode& node, Cell* parent) {
   // It ends by now, and deals with this child when its turn comes, as with all others: nobody is begun anew in there.
   if (parent->phase == Phase::ending) return;
   // Stopped meanwhile, by its group or with its supervisor.
-  if (!std::exchange(child.asked, false)) return;
+  if (!child.rest().take_asked()) return;
   Cell& supervisor = *parent;
   switch (verdict.kind()) {
     case Verdict::Kind::stop:
@@ -219,10 +225,10 @@ bool Supervision::admits(Cell& parent, Cell& child, Instant now, std::string& wh
   if (std::exchange(extras.uncharged, false)) return true;
   const auto last = [&] {
     return "; the last time: " +
-           (child.failure != nullptr ? std::string(child.failure->text) : std::string("normal end"));
+           (child.failure() != nullptr ? std::string(child.failure()->text) : std::string("normal end"));
   };
   if (!planted(Mistake::backoff_not_reset)) {
-    extras.history.lived(now - child.began, policy.intensity, policy.backoff);
+    extras.history.lived(now - child.rest().began, policy.intensity, policy.backoff);
   }
   Intensity intensity = policy.intensity;
   if (planted(Mistake::restart_off_by_one) && intensity.restarts != unlimited.restarts) ++intensity.restarts;
@@ -251,7 +257,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
   std::string why_not;
   if (!admits(parent, child, now, why_not)) return give_up(parent, child, why_not);
   Duration after = child.policy().backoff.wait(extras.history.in_a_row(), core.environment->chance().next());
-  if (child.failure != nullptr) after = std::max(after, child.failure->restart_after);
+  if (child.failure() != nullptr) after = std::max(after, child.failure()->restart_after);
   child.ruling = Ruling::restart;
   ++extras.restarts;
   if_memory([&] {
@@ -275,7 +281,7 @@ void Supervision::restart(Cell& parent, Cell& child) {
 
 /// Over the limit: the supervisor fails.
 void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
-  if (parent.parent != nullptr) return escalate(parent, child, why);
+  if (parent.parent() != nullptr) return escalate(parent, child, why);
   child.ruling = Ruling::given_up;
   Core& core = parent.core();
   core.gave_up.store(true, std::memory_order_relaxed);
@@ -289,7 +295,7 @@ void Supervision::give_up(Cell& parent, Cell& child, const std::string& why) {
 }
 
 void Supervision::escalate(Cell& parent, Cell& child, const std::string& text, Errc code) {
-  if (parent.parent == nullptr) return give_up(parent, child, text);
+  if (parent.parent() == nullptr) return give_up(parent, child, text);
   child.ruling = Ruling::given_up;
   Failure& failure = parent.core().take_failure();
   if (!parent.core().is_lost(failure)) {
@@ -305,11 +311,11 @@ void Supervision::escalate(Cell& parent, Cell& child, const std::string& text, E
 /// A unit of work is over: so is whoever was there for it.
 bool Supervision::ends_with(const Cell& parent, const Cell& child) {
   const Significant kind = child.policy().significant;
-  if (kind == Significant::no || !child.own_end || parent.parent == nullptr) return false;
+  if (kind == Significant::no || !child.own_end || parent.parent() == nullptr) return false;
   if (planted(Mistake::significant_failure_ignored) && child.failed) return false;
   if (parent.phase != Phase::initializing && parent.phase != Phase::running) return false;
   if (kind == Significant::all) {
-    for (const Cell* other = parent.extras->first_child; other != nullptr; other = other->next_sibling) {
+    for (const Cell* other = parent.extras->first_child; other != nullptr; other = other->next_sibling()) {
       if (other != &child && other->policy().significant == Significant::all) return false;
     }
   }
@@ -321,18 +327,20 @@ bool Supervision::ends_with(const Cell& parent, const Cell& child) {
 
 void unlist_child(Cell& parent, Cell& child) noexcept {
   Extras& extras = *parent.extras;
-  if (child.previous_sibling != nullptr) {
-    child.previous_sibling->next_sibling = child.next_sibling;
+  Cell* const previous = child.previous_sibling();
+  Cell* const next = child.next_sibling();
+  if (previous != nullptr) {
+    previous->rest().next_sibling = next;
   } else {
-    extras.first_child = child.next_sibling;
+    extras.first_child = next;
   }
-  if (child.next_sibling != nullptr) {
-    child.next_sibling->previous_sibling = child.previous_sibling;
+  if (next != nullptr) {
+    next->rest().previous_sibling = previous;
   } else {
-    extras.last_child = child.previous_sibling;
+    extras.last_child = previous;
   }
-  child.previous_sibling = nullptr;
-  child.next_sibling = nullptr;
+  child.rest().previous_sibling = nullptr;
+  child.rest().next_sibling = nullptr;
   --extras.children;
 }
 
@@ -340,8 +348,8 @@ namespace {
 
 /// Nobody found it by name, watched it, asked for its board, or is told of its end. False: somebody may have.
 bool reap_plain(Cell& parent, Cell& child) {
-  if (child.extras != nullptr || child.body->policy != &default_policy || !child.name().empty() ||
-      child.failure != nullptr || parent.parent == nullptr || !parent.extras->held.empty()) {
+  if (child.extras != nullptr || child.body->has_policy != 0 || child.body->is_unnamed == 0 ||
+      child.failure() != nullptr || parent.parent() == nullptr || !parent.extras->held.empty()) {
     return false;
   }
   Core& core = parent.core();
@@ -388,21 +396,24 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   ReplyPort start_port = child.extras != nullptr ? std::move(child.extras->start_port) : ReplyPort();
   Result<> started;
   if (start_port) {
-    const bool failed = child.failure != nullptr && !child.by_wish;
-    started = Error(failed ? child.failure->code : Errc::cancelled);
+    const bool failed = child.failure() != nullptr && !child.rest().by_wish;
+    started = Error(failed ? child.failure()->code : Errc::cancelled);
     if_memory([&] {
-      started = failed ? child.failure->own_error()
+      started = failed ? child.failure()->own_error()
                        : Error(Errc::cancelled, "'" + child.step() + "' ended before its init had");
     });
   }
-  if (parent.parent == nullptr) {
+  if (parent.parent() == nullptr) {
     const std::lock_guard lock(core.root_mutex);
     const auto found = core.root_names.find(child.name());
     if (found != core.root_names.end() && found->second == &child) core.root_names.erase(found);
   }
   EndNews news = child.extras != nullptr ? Watches::take(child) : EndNews();
   const std::shared_ptr<Board> board = Scopes::take(core, child);
-  if (child.failure != nullptr) core.give_back(*std::exchange(child.failure, nullptr));
+  if (Failure* const failure = child.failure()) {
+    child.set_failure(nullptr);
+    core.give_back(*failure);
+  }
   core.wait_for_naming();
   Lifecycle::free_extras(child);
   Body* const body = std::exchange(child.body, nullptr);
@@ -420,7 +431,7 @@ void Lifecycle::reap(Cell& parent, Cell& child) {
   // Last: its stop goes through the list of its children at once, and it is to hear of this end before.
   if (!parent_ends) return;
   // Nobody else ordered it: to its own supervisor it has ended by itself.
-  if (!parent.stop_ordered) parent.own_end = true;
+  if (!parent.rest().stop_ordered) parent.own_end = true;
   Lifecycle::order_stop(parent, false, false);
 }
 

@@ -13,7 +13,7 @@ inline namespace v0 {
 bool Timer::cancel() {
   using namespace detail;
   if (owner_ == nullptr || current_cell() != owner_ || owner_->generation() != generation_ ||
-      owner_->incarnation != incarnation_ || owner_->extras == nullptr) {
+      owner_->incarnation() != incarnation_ || owner_->extras == nullptr) {
     return false;
   }
   Extras& extras = *owner_->extras;
@@ -45,7 +45,7 @@ Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period
   };
   timer->id = extras.timers.insert(*timer);
   (void)guard.release();
-  const Timer handle(&owner, owner.generation(), owner.incarnation, timer->id);
+  const Timer handle(&owner, owner.generation(), owner.incarnation(), timer->id);
   scheduler.arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
   return handle;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core.hpp"
+#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -70,7 +71,8 @@ void tell_all(const std::vector<Member>& members) {
     // Given up from now on, for all at once: whoever hears first must not begin with the request of another, which
     // would only close the circle anew. Fails if the wait is over already.
     std::uint32_t expected = member.edge.number;
-    member.cell->waits_number.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
+    if (WaitNote* const note = member.cell->side.load(std::memory_order_acquire))
+      note->number.compare_exchange_strong(expected, 0, std::memory_order_relaxed);
   }
   for (const Member& member : members) {
     auto* const node = new CircleNode();
@@ -85,9 +87,10 @@ void tell_all(const std::vector<Member>& members) {
 /// What the turn of `cell` waits for; its own turn.
 [[nodiscard]] std::vector<Edge> edges_of(const Cell& cell) {
   std::vector<Edge> edges;
-  const std::uint32_t noted = cell.waits_number.load(std::memory_order_relaxed);
-  for (const Awaiter* awaiter = cell.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
-    if (awaiter->root_ == nullptr || awaiter->root_ != cell.turn_root || awaiter->number_ == 0) continue;
+  const WaitNote* const note = cell.side.load(std::memory_order_acquire);
+  const std::uint32_t noted = cell.waits_number();
+  for (const Awaiter* awaiter = cell.awaiters(); awaiter != nullptr; awaiter = awaiter->next_) {
+    if (awaiter->root_ == nullptr || awaiter->root_ != cell.turn_root() || awaiter->number_ == 0) continue;
     const auto* const ask = dynamic_cast<const AskEdge*>(awaiter);
     if (ask == nullptr) continue;
     for (std::size_t i = 0;; ++i) {
@@ -99,8 +102,8 @@ void tell_all(const std::vector<Member>& members) {
     Edge edge{ask->record_.target, ask->record_.generation, awaiter->number_};
     if (edge.number == noted) {
       // The request may have been forwarded since: then somebody else owes the answer.
-      edge.target = cell.waits_for.load(std::memory_order_relaxed);
-      edge.generation = cell.waits_generation.load(std::memory_order_relaxed);
+      edge.target = note->target.load(std::memory_order_relaxed);
+      edge.generation = note->generation.load(std::memory_order_relaxed);
     }
     if (edge.target != nullptr) edges.push_back(edge);
   }
@@ -188,18 +191,22 @@ void probe_for_cycle(Cell& cell, std::uint32_t number) {
 }
 
 bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
-  if (cell.waits_number.load(std::memory_order_relaxed) != 0) return false;
+  WaitNote* note = cell.side.load(std::memory_order_acquire);
+  // Without memory it is not noted: a circle is then found by its other members, or by the deadline.
+  if (note == nullptr) if_memory([&] { note = &side_of(cell); });
+  if (note == nullptr || note->number.load(std::memory_order_relaxed) != 0) return false;
   // The number last: forward() corrects a note only if it finds its own number. release: pairs with its acquire.
-  cell.waits_for.store(record.target, std::memory_order_relaxed);
-  cell.waits_generation.store(record.generation, std::memory_order_relaxed);
-  cell.waits_number.store(number, std::memory_order_release);
+  note->target.store(record.target, std::memory_order_relaxed);
+  note->generation.store(record.generation, std::memory_order_relaxed);
+  note->number.store(number, std::memory_order_release);
   return true;
 }
 
 void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
-  if (cell.waits_number.load(std::memory_order_relaxed) != number) return;
-  cell.waits_number.store(0, std::memory_order_relaxed);
-  cell.waits_for.store(nullptr, std::memory_order_relaxed);
+  WaitNote* const note = cell.side.load(std::memory_order_acquire);
+  if (note == nullptr || note->number.load(std::memory_order_relaxed) != number) return;
+  note->number.store(0, std::memory_order_relaxed);
+  note->target.store(nullptr, std::memory_order_relaxed);
 }
 
 void give_back_slot(const Cell& asker, void* slot) noexcept {
@@ -218,12 +225,13 @@ void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generatio
   if (port.cell == nullptr) return;
   Cell& asker = *port.cell;
   const Visit visit(&asker);
-  if (visit.core() == nullptr || asker.waits_number.load(std::memory_order_acquire) != port.number) return;
+  if (visit.core() == nullptr || asker.waits_number(std::memory_order_acquire) != port.number) return;
+  WaitNote& note = *asker.side.load(std::memory_order_acquire);
   // relaxed: a probe that meets half a note ends, and so does its confirmation.
-  asker.waits_generation.store(generation, std::memory_order_relaxed);
-  asker.waits_for.store(&target, std::memory_order_relaxed);
+  note.generation.store(generation, std::memory_order_relaxed);
+  note.target.store(&target, std::memory_order_relaxed);
   // If the target waits already, its own ask may have been probed before this edge was there: probe again.
-  if (target.waits_number.load(std::memory_order_relaxed) == 0 || !is_near(asker, target)) return;
+  if (target.waits_number() == 0 || !is_near(asker, target)) return;
   struct AgainNode : LaneNode {
     std::uint32_t number = 0;
   };

@@ -129,7 +129,7 @@ void WaitAwait::listen(Cell& me, WaitItem& item, const std::shared_ptr<Board>& b
 void WaitAwait::arm(Cell& me, WaitItem& item) {
   item.edge = AskRecord();
   if (!item.where) {
-    for (Cell* at = &me; at != nullptr; at = at->parent) {
+    for (Cell* at = &me; at != nullptr; at = at->parent()) {
       if (const auto board = need_board(at, place_generation_of(*at))) listen(me, item, board, item.wanted.type, {});
     }
     return;

@@ -23,7 +23,7 @@ namespace {
 void hear(detail::Cell& supervisor, const detail::Cell* child, detail::ChildOrder::News news) noexcept {
   try {
     if (news == detail::ChildOrder::News::ending) {
-      if (supervisor.constructed) supervisor.actor<Apps>().is_ending();
+      if (supervisor.rest().constructed) supervisor.actor<Apps>().is_ending();
       return;
     }
     const detail::Place place{const_cast<detail::Cell*>(child), child->place_generation};

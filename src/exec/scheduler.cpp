@@ -207,6 +207,8 @@ void Scheduler::give_all_away(Worker& worker) noexcept {
   while (worker.fresh_.size() != 0) worker.share_new(worker.fresh_.capacity());
   while (Runnable* const work = worker.back_.pop()) inject_.push(work);
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
+  worker.ahead_ = 0;
+  worker.owed_ = 0;
 }
 
 /// A spare worker that is needed no more.

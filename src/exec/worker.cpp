@@ -219,6 +219,18 @@ Runnable* Worker::take_back() noexcept {
   return some[0];
 }
 
+/// Of what is new, where next() would take that, too.
+Runnable* Worker::next_new_in_line() noexcept {
+  if (owed_ == 0) {
+    if (queue_.size_hint() != 0 || back_.size_hint() != 0 || scheduler_.overflow_.size_hint() != 0) return nullptr;
+    run_ = 0;
+    return next_new();
+  }
+  Runnable* const work = next_new();
+  if (work != nullptr) --owed_;
+  return work;
+}
+
 /// With nothing else to do: as many as pay for the lock.
 Runnable* Worker::next_from_outside() noexcept {
   std::array<Runnable*, shared_at_once> some{};

@@ -101,7 +101,7 @@ std::uint32_t Director::number_of(Cell& cell) {
   added.chance = Random(split_by_name(seed_, "actor " + name));
   order_.introduce(number, name);
   names_.push_back(std::move(name));
-  if (cell.parent != nullptr) candidates_.push_back(number);
+  if (cell.parent() != nullptr) candidates_.push_back(number);
   numbers_[&cell] = number;
   return number;
 }
@@ -156,11 +156,11 @@ void Director::handled(backstage::detail::Runnable& running, const void* message
 void Director::ended(backstage::detail::Runnable& ran) noexcept {
   const auto& cell = static_cast<const Cell&>(ran);
   Known& known = known_[current_];
-  const std::uint32_t state = (cell.incarnation << 8U) | (static_cast<std::uint32_t>(cell.phase) << 4U) |
+  const std::uint32_t state = (cell.incarnation() << 8U) | (static_cast<std::uint32_t>(cell.phase) << 4U) |
                               static_cast<std::uint32_t>(cell.status.load(std::memory_order_relaxed));
   note(100, state, current_);
   if (std::exchange(known.state, state) >> 4U != state >> 4U) {
-    write(Entry::What::ended, current_, cell.incarnation, 0, phase_names[static_cast<std::size_t>(cell.phase)]);
+    write(Entry::What::ended, current_, cell.incarnation(), 0, phase_names[static_cast<std::size_t>(cell.phase)]);
   }
   loosen(false);
   maybe_hit();
@@ -296,7 +296,7 @@ void Director::squeeze(std::uint32_t who, std::uint32_t turns) {
   Squeezed squeezed;
   squeezed.who = who;
   squeezed.turns = turns;
-  backstage::detail::SideBox* const side = cell.side.load(std::memory_order_relaxed);
+  backstage::detail::SideBox* const side = backstage::detail::side_if_any(cell);
   if (side != nullptr && side->queues && side->generation == known_[who].generation) {
     squeezed.by_lock = true;
     squeezed.kind = side->kind;
@@ -312,7 +312,7 @@ void Director::release(const Squeezed& squeezed) noexcept {
   Known& known = known_[squeezed.who];
   if (!is_alive(known)) return;
   if (squeezed.by_lock) {
-    backstage::detail::SideBox& side = *known.cell->side.load(std::memory_order_relaxed);
+    backstage::detail::SideBox& side = *backstage::detail::side_if_any(*known.cell);
     if (is_tightest(side.kind)) side.kind = squeezed.kind;
   } else if (known.cell->queue.bound.load(std::memory_order_relaxed) == 1) {
     // Else its place was taken over meanwhile, and the new spec says another bound.
@@ -333,7 +333,7 @@ void Director::loosen(bool all) noexcept {
 bool Director::refuses() noexcept {
   if ((faults_.memory_every | faults_.memory_at) == 0 || acts_) return false;
   Cell* const cell = backstage::detail::current_cell();
-  if (cell == nullptr || cell->parent == nullptr) return false;
+  if (cell == nullptr || cell->parent() == nullptr) return false;
   const std::uint32_t who = number_of(*cell);
   if (faults_.among && !faults_.among(names_[who])) return false;
   ++allocations_;
@@ -352,7 +352,7 @@ bool Director::strikes(std::string_view point) noexcept {
   Cell* const cell = backstage::detail::current_cell();
   const std::uint32_t who = cell != nullptr ? number_of(*cell) : fresh;
   // The root has no hook of its own, and nobody above it to mend it.
-  if (cell != nullptr && (cell->parent == nullptr || (faults_.among && !faults_.among(names_[who])))) return false;
+  if (cell != nullptr && (cell->parent() == nullptr || (faults_.among && !faults_.among(names_[who])))) return false;
   auto found = points_.find(point);
   if (found == points_.end()) {
     found = points_.emplace(std::string(point), Random(split_by_name(seed_, "point " + std::string(point)))).first;

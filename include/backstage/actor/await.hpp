@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "backstage/actor/detail/task_root.hpp"
 #include "backstage/actor/spawn.hpp"
 #include "backstage/actor/timer.hpp"
 

@@ -67,7 +67,7 @@ template <class A>
 std::unique_ptr<A> take_state(Cell& child) noexcept {
   if constexpr (std::is_move_constructible_v<A>) {
     try {
-      if (child.constructed) return std::make_unique<A>(std::move(child.actor<A>()));
+      if (child.rest().constructed) return std::make_unique<A>(std::move(child.actor<A>()));
     } catch (...) {
       // Its move constructor failed: the end comes without the state, but it comes.
     }
@@ -83,7 +83,7 @@ Envelope* make_eol(Cell& child, CoreFace& core, WorkerContext* context, std::uin
     void* const memory = take_end_block(child, core, context, sizeof(Block));
     auto* const block = ::new (memory)
         Block{Envelope(system_descriptor<P, Eol<A>>, generation),
-              Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation, false}};
+              Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation(), false}};
     return &block->head;
   } catch (...) {
     return nullptr;
@@ -127,8 +127,8 @@ Envelope* make_asked(Cell& child, CoreFace& core, WorkerContext* context, std::u
   try {
     void* const memory = take_end_block(child, core, context, sizeof(AskedEol<A>));
     auto* const block = ::new (memory) AskedEol<A>{
-        Envelope(asked_descriptor<A, P>, generation), VerdictPort{&child, child.generation(), child.incarnation},
-        Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation, true}};
+        Envelope(asked_descriptor<A, P>, generation), VerdictPort{&child, child.generation(), child.incarnation()},
+        Eol<A>{name_if_memory(child), std::move(result), take_state<A>(child), child.incarnation(), true}};
     return &block->head;
   } catch (...) {
     return nullptr;

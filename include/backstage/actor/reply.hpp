@@ -89,15 +89,19 @@ struct ReplyPort {
       nullptr;  // a frame for the ReplyNode, reserved by the asker: to answer needs no memory. Null: none was
   std::uint32_t generation = 0;
   std::uint32_t number = 0;
-  bool is_noted = false;   // the asker's cell says by waits_number whether this ask is still waited for
+  bool is_noted = false;   // the asker's note (WaitNote) says whether this ask is still waited for
   bool has_begun = false;  // its request was handled, and failed, at least once
   Instant deadline = Instant::never();
 };
 /// Whether the asker is known to wait no longer: it was told of a circle, was cancelled, or has ended.
 [[nodiscard]] inline bool is_given_up(const ReplyPort& port) noexcept {
+  if (!port.is_noted) return false;
+  // The note is not the cell's own memory: of an asker of another Runtime it may be going just now.
+  const Visit visit(port.cell);
   // relaxed: a stale look handles a request that nobody waits for, which a slower asker would have got, too.
-  return port.is_noted && (port.cell->waits_number.load(std::memory_order_relaxed) != port.number ||
-                           port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation);
+  return visit.core() == nullptr ||
+         (port.cell->waits_number() != port.number ||
+          port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation);
 }
 /// A request that was taken out of the mailbox and is not handled: counted as expired instead.
 void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept;

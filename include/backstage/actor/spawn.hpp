@@ -15,6 +15,7 @@ namespace detail {
 /// Starts the child in the running cell's name (or, from outside, the root's). The Ref to it is made with its
 /// place_generation: the child may run, and end, on another worker before this returns.
 [[nodiscard]] Cell& start_child(Cell& parent, Body& body, ReplyPort started);
+[[nodiscard]] Cell& start_child(Cell& parent, Body& body);
 [[nodiscard]] SlabPool& pool_of(Cell& parent) noexcept;
 
 }  // namespace detail
@@ -32,14 +33,14 @@ Ref<A> Context::spawn(std::string_view name, X&&... arguments) {
   detail::Body* const body = detail::make_body<A>(
       detail::pool_of(me), name, detail::FromValues<std::decay_t<X>...>{{std::forward<X>(arguments)...}},
       &detail::default_policy);
-  detail::Cell& started = detail::start_child(me, *body, {});
+  detail::Cell& started = detail::start_child(me, *body);
   return detail::RefAccess::make<A>(&started, started.place_generation);
 }
 
 template <class A>
 Ref<A> Context::spawn(Child<A> spec) {
   detail::Cell& me = cell();
-  detail::Cell& started = detail::start_child(me, std::move(spec).build(detail::pool_of(me)), {});
+  detail::Cell& started = detail::start_child(me, std::move(spec).build(detail::pool_of(me)));
   return detail::RefAccess::make<A>(&started, started.place_generation);
 }
 

@@ -163,6 +163,7 @@ class alignas(kApart) Worker {
   void share_new_if_late(Instant now) noexcept;
   void serve_spill_if_late(Instant now) noexcept;
   Runnable* next_new() noexcept;
+  Runnable* next_new_in_line() noexcept;
   Runnable* next_spilled() noexcept;
   Runnable* next() noexcept;
   Runnable* next_run_over() noexcept;
@@ -406,14 +407,19 @@ inline void Worker::push(Runnable* work) noexcept {
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
   // What comes from outside and the end of all are looked at after each turn; whether to stand aside, or to retire, when the
   // streak is over. Whoever cranks by hand counts the turns.
-  if (slot_.empty() || streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 ||
+  if (streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 ||
       scheduler_.stopping_.load(std::memory_order_relaxed) || scheduler_.is_manual()) {
     return nullptr;
   }
-  gate_.enter();
-  Runnable* const next = slot_.exchange(nullptr);
-  gate_.leave();
-  if (next == nullptr) return nullptr;  // a visitor was quicker
+  Runnable* next = nullptr;
+  if (!slot_.empty()) {
+    gate_.enter();
+    next = slot_.exchange(nullptr);
+    gate_.leave();
+  } else if (fresh_.size() != 0) {
+    next = next_new_in_line();
+  }
+  if (next == nullptr) return nullptr;  // nothing, or a visitor was quicker
   ++streak_;
   end_turn();
   begin_turn();

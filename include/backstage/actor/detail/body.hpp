@@ -14,13 +14,13 @@
 #include <utility>
 
 #include "backstage/actor/detail/route_entry.hpp"
+#include "backstage/actor/detail/task_root.hpp"
 #include "backstage/actor/ref.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-inline constexpr ChildPolicy default_policy{};
 /// Frees a policy of a child's own.
 void delete_policy(const ChildPolicy* policy) noexcept;
 
@@ -97,7 +97,7 @@ struct LifeOf {
   /// From a state that its supervisor hands back.
   static void revive(Cell& cell, [[maybe_unused]] void* state) {
     if constexpr (std::is_move_constructible_v<A>) {
-      ::new (cell.body->actor) A(std::move(*static_cast<A*>(state)));
+      ::new (cell.body->actor()) A(std::move(*static_cast<A*>(state)));
     }
   }
   static void destroy(Cell& cell) noexcept { cell.actor<A>().~A(); }
@@ -166,7 +166,7 @@ struct OpsOf {
   static void release(Body& head, SlabPool& pool) noexcept {
     auto& body = reinterpret_cast<Typed&>(head);
     const std::uint32_t bytes = head.block_bytes;
-    if (head.policy != &default_policy) delete_policy(head.policy);
+    if (head.has_policy != 0) delete_policy(&head.policy());
     body.~Typed();
     if constexpr (alignof(Typed) <= 16) {
       deallocate_to(&pool, &body, bytes);
@@ -189,6 +189,7 @@ struct OpsOf {
                                 .terminating = &Life::terminating,
                                 .release = &release,
                                 .describe = Life::describe_or_null(),
+                                .body_bytes = sizeof(Typed),
                                 .routes = DeclaredRoutes<A>::entries.data(),
                                 .route_count = DeclaredRoutes<A>::entries.size()};
 };
@@ -197,7 +198,8 @@ struct OpsOf {
 template <class A, class Maker>
 Body* make_body(SlabPool& pool, std::string_view name, Maker&& maker, const ChildPolicy* policy) {
   using Typed = TypedBody<A, std::remove_cvref_t<Maker>>;
-  const std::size_t bytes = sizeof(Typed) + name.size();
+  static_assert(sizeof(Typed) < (std::size_t{1} << 30U) - 4096, "an actor of a GiB: let it hold a pointer");
+  const std::size_t bytes = sizeof(Typed) + Body::tail_bytes(name, *policy);
   void* memory = nullptr;
   if constexpr (alignof(Typed) <= 16) {
     memory = allocate_from(&pool, bytes);
@@ -205,13 +207,10 @@ Body* make_body(SlabPool& pool, std::string_view name, Maker&& maker, const Chil
     memory = pool.shared().allocate(bytes, alignof(Typed));
   }
   auto* const body = ::new (memory) Typed{Body{}, std::forward<Maker>(maker), {}};
-  char* const text = reinterpret_cast<char*>(body) + sizeof(Typed);
-  if (!name.empty()) std::memcpy(text, name.data(), name.size());
   body->head.ops = &OpsOf<A, std::remove_cvref_t<Maker>>::ops;
-  body->head.policy = policy;
-  body->head.actor = body->storage;
-  body->head.block_bytes = static_cast<std::uint32_t>(bytes);
-  body->head.name_bytes = static_cast<std::uint32_t>(name.size());
+  body->head.actor_at = static_cast<std::uint32_t>(body->storage - reinterpret_cast<std::byte*>(body));
+  body->head.block_bytes = static_cast<std::uint32_t>(bytes) & 0x3fff'ffffU;  // all of it: see above
+  body->head.set_tail(name, *policy);
   return &body->head;
 }
 

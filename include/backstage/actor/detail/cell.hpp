@@ -13,15 +13,21 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "backstage/actor/context.hpp"
+#include "backstage/actor/detail/body_head.hpp"
+#include "backstage/actor/detail/cell_words.hpp"
+#include "backstage/actor/detail/lane_item.hpp"
 #include "backstage/actor/detail/order_word.hpp"
+#include "backstage/actor/detail/roots.hpp"
 #include "backstage/actor/status.hpp"
 #include "backstage/base/need.hpp"
 #include "backstage/exec/detail/lane.hpp"
+#include "backstage/exec/detail/large_pages.hpp"
 #include "backstage/exec/scheduler.hpp"
 #include "backstage/mailbox/counters.hpp"
 #include "backstage/mailbox/detail/message_list.hpp"
@@ -37,8 +43,6 @@ class Core;
 class Cell;
 struct Extras;
 struct RunLoop;
-struct RouteEntry;
-struct SideBox;
 struct WorkerContext;
 
 /// A pointer that its cell's own turn writes and reads, as if it were a plain one; others may follow it where something
@@ -58,20 +62,6 @@ class PublishedPointer {
 
  private:
   std::atomic<T*> at_{nullptr};
-};
-
-/// What is left in an actor's lane: commands, ends of children, completions of awaits, timers.
-/// run(node, cell): take effect in the cell's turn; run(node, nullptr): the incarnation it was meant for is gone.
-struct LaneNode {
-  LaneNode* lane_next = nullptr;
-  void (*run)(LaneNode&, Cell*) = nullptr;
-  std::uint32_t generation = 0;
-};
-
-/// An actor's own end, on its way to its parent: reserved in the cell, never allocated, never lost. Whose it is says its
-/// address (cell_around).
-struct EndNotice : LaneNode {
-  std::atomic<std::uint32_t> posted{0};  // own turn writes; the parent answers with Cell::notices_seen
 };
 
 /// A failure as plain data, from a store that the Runtime keeps in reserve: recording one never allocates.
@@ -97,221 +87,50 @@ struct Failure {
   [[nodiscard]] Error own_error() const;
 };
 
-struct Body;
-
-/// How an actor type is built and run. One constant per type.
-struct ActorOps {
-  std::string_view type;
-  const void* type_id = nullptr;
-  bool has_loop = false;
-  bool has_init = false;
-  bool has_terminating = false;
-  bool movable = false;
-  void (*construct)(Cell&) = nullptr;            ///< may throw what the constructor throws
-  void (*revive)(Cell&, void* state) = nullptr;  ///< move-constructs it from such an actor
-  void (*destroy)(Cell&) noexcept = nullptr;
-  Handled (*init)(Cell&) = nullptr;
-  Handled (*loop)(Cell&) = nullptr;
-  Handled (*terminating)(Cell&, const Result<>& why) = nullptr;
-  void (*release)(Body&, SlabPool&) noexcept = nullptr;  ///< destroys the arguments and frees the block
-  std::string (*describe)(const Cell&) = nullptr;        ///< what the actor says of its state; null: nothing
-  const RouteEntry* routes = nullptr;                    ///< the messages that it declares (route.hpp)
-  std::size_t route_count = 0;
+/// Whom an actor's turn stands waiting for, read by others (cycles, reports of timeouts). It stays with its cell over generations.
+struct WaitNote {
+  std::atomic<Cell*> target{nullptr};
+  std::atomic<std::uint32_t> generation{0};
+  std::atomic<std::uint32_t> number{0};  // of the await; 0: none
 };
 
-/// In front of each actor's memory: what is kept over its incarnations.
-struct Body {
-  const ActorOps* ops = nullptr;
-  const ChildPolicy* policy = nullptr;  // the shared default, or one of its own
-  void* actor = nullptr;                // the actor's storage
-  std::uint32_t block_bytes = 0;
-  std::uint32_t name_bytes = 0;
-
-  /// It stands at the end of the same block.
-  [[nodiscard]] std::string_view name() const noexcept {
-    return {reinterpret_cast<const char*>(this) + block_bytes - name_bytes, name_bytes};
-  }
-};
-
-/// Why a root coroutine runs.
-enum class RootKind : std::uint8_t {
-  turn,         ///< keeps the actor's turn (a handler, a hook, an event loop)
-  interleaved,  ///< gives the turn back while it waits
-  beside,       ///< a piped task: goes on whenever what it awaits is there
-};
-
-/// A coroutine that an actor runs: a handler's, a hook's, a piped task's.
-struct Root {
-  virtual ~Root() = default;
-  /// Takes the coroutine's outcome: answers, reports. Throws what the coroutine threw.
-  virtual void finish(Cell&) = 0;
-
-  Root* previous = nullptr;
-  Root* next = nullptr;
-  RootKind kind = RootKind::turn;
-  bool done = false;
-  std::uint32_t tries = 0;              // of in_hand: how often it has failed
-  Instant deadline = Instant::never();  // of the request that it works on: nested asks get the shorter one
-  std::string_view message;
-  Instant began{};
-  Envelope* in_hand = nullptr;  // of an Interleaved handler: what it works on, kept to be handled again (retries.cpp)
-};
-
-/// Something that a coroutine of this actor waits for. Lives in the coroutine's frame; destroying the frame takes
-/// it back. Found by its number, so that no pointer into a frame ever leaves the actor.
-struct Awaiter {
-  virtual void complete(LaneNode&) {}  ///< the completion with our number came
-  virtual void expire(Cell&) {}        ///< the deadline passed
-  virtual void probe(Cell&) {}         ///< probe_at passed
-  virtual void fail(Error) {}          ///< the wait is over for another reason (a circle)
-  /// Whether an answer lies in its own slot, not taken yet (order::answered says that there may be one); takes it.
-  virtual bool take_answer() { return false; }
-  /// What it waits for, for whoever inspects the actor: "ask Get to /store". The actor's turn; may throw.
-  [[nodiscard]] virtual std::string describe_wait() const;
-
-  void enlist(Cell& cell, std::coroutine_handle<> handle, Instant until);
-  void delist() noexcept;
-  [[nodiscard]] bool listed() const noexcept { return cell_ != nullptr; }
-
-  Cell* cell_ = nullptr;
-  Awaiter* previous_ = nullptr;
-  Awaiter* next_ = nullptr;
-  Root* root_ = nullptr;
-  std::coroutine_handle<> handle_{};
-  Instant deadline_ = Instant::never();
-  Instant probe_at_ = Instant::never();
-  Instant since_{};
-  std::uint32_t number_ = 0;
-  bool ready_ = false;
-  bool yields_ = false;
-
- protected:
-  Awaiter() = default;
-  Awaiter(const Awaiter&) = delete;
-  Awaiter& operator=(const Awaiter&) = delete;
-  ~Awaiter() { delist(); }
-};
-
-enum class Phase : std::uint8_t {
-  vacant,        ///< nobody's place
-  starting,      ///< spawned, not yet constructed
-  initializing,  ///< the init hook is under way
-  running,
-  draining,     ///< told to stop: handles what is queued
-  ending,       ///< children are being stopped
-  terminating,  ///< the terminating hook is under way
-  ended,        ///< the incarnation is over, the supervisor decides
-  kept,         ///< ended because its parent failed: the place waits for the parent's next init
-  closing,      ///< over for good
-};
-
-/// What the supervisor made of the last end, for those who are told why the place is over.
-enum class Ruling : std::uint8_t {
-  none,      ///< it was not asked
-  restart,   ///< to be begun again
-  over,      ///< its policy wants no restart
-  given_up,  ///< it failed more often than allowed, or a Verdict escalated
-};
-
-/// Bits of Cell::signals. Set by anybody, cleared by the owner.
-namespace signal {
-inline constexpr std::uint32_t parked = 1U << 0;      // suspended or not accepting: who clears it schedules the cell
-inline constexpr std::uint32_t start = 1U << 1;       // begin an incarnation
-inline constexpr std::uint32_t stop = 1U << 2;        // end in order
-inline constexpr std::uint32_t keep = 1U << 3;        // end, but keep the place
-inline constexpr std::uint32_t close = 1U << 4;       // over for good
-inline constexpr std::uint32_t yield = 1U << 5;       // a coroutine gave way
-inline constexpr std::uint32_t side_queue = 1U << 6;  // the locked mailbox holds something
-inline constexpr std::uint32_t room = 1U << 7;        // somebody waits for room in the mailbox
-inline constexpr std::uint32_t kill = 1U << 8;        // end now: nothing is drained
-inline constexpr std::uint32_t alive = 1U
-                                       << 9;  // the place is somebody's: without it only the mailbox may be touched
-inline constexpr std::uint32_t expired = 1U << 10;  // the stop deadline passed
-inline constexpr std::uint32_t decided = 1U
-                                         << 11;  // the parent has seen our end: an order that came meanwhile may act
-inline constexpr std::uint32_t restart = 1U << 12;   // end in order and begin anew
-inline constexpr std::uint32_t lifetime = 1U << 13;  // live_for is over
-inline constexpr std::uint32_t group = 1U << 14;     // the back-off of a group of children is over
-inline constexpr std::uint32_t ordered = 1U << 15;   // something stands in Cell::orders
-inline constexpr std::uint32_t commands =
-    start | stop | keep | close | yield | kill | expired | decided | restart | lifetime | group | ordered;
-}  // namespace signal
-
-/// Bits of Cell::orders: what anybody who has a Ref may order. Those of the same name mean the same as signals.
-namespace order {
-inline constexpr std::uint32_t stop = signal::stop;
-inline constexpr std::uint32_t kill = signal::kill;
-inline constexpr std::uint32_t restart = signal::restart;
-inline constexpr std::uint32_t suspend = 1U << 16;
-inline constexpr std::uint32_t resume = 1U << 17;
-inline constexpr std::uint32_t inspect = 1U << 18;   // somebody waits in Core::inspections
-inline constexpr std::uint32_t answered = 1U << 19;  // an inspection that this actor asked for has its answer
-}  // namespace order
-
-/// Bits of Cell::gate, below the generation.
-namespace gate_bit {
-inline constexpr std::uint32_t refusing = 1U;  // being stopped
-inline constexpr std::uint32_t special = 2U;   // mailbox with a lock, or somebody waits for room: the slow path
-inline constexpr unsigned bits = 3;
-}  // namespace gate_bit
-
-class alignas(64) Cell final : public Context, public Runnable {
+/// A Cell's address in five bytes: cells lie on two cache lines each, and user space ends at 2^47.
+class CellLink {
  public:
-  // ---- first line: what a sender writes with each message, and beside it what is touched at an end only
-  MessageList<Envelope> mailbox;  // [any]
-  EndNotice end_notice{};
-  OrderWord<> orders;  // [any] gives; its generation is the gate's
-  std::uint64_t unnamed_number = 0;
+  operator Cell*() const noexcept {  // NOLINT(google-explicit-constructor)
+    std::uint32_t low = 0;
+    std::memcpy(&low, bytes_, sizeof low);
+    return reinterpret_cast<Cell*>((std::uintptr_t{bytes_[4]} << 32U | low) << shift);
+  }
+  Cell* operator->() const noexcept { return *this; }
+  CellLink& operator=(const Cell* to) noexcept {
+    const std::uintptr_t number = reinterpret_cast<std::uintptr_t>(to) >> shift;
+    const auto low = static_cast<std::uint32_t>(number);
+    std::memcpy(bytes_, &low, sizeof low);
+    bytes_[4] = static_cast<unsigned char>(number >> 32U);
+    return *this;
+  }
 
-  // ---- second line: read by many and seldom written, so that a stream of messages leaves it where it is
-  std::atomic<std::uint32_t> gate{0};     // [any] generation << 3 | gate bits
-  std::atomic<std::uint32_t> signals{0};  // [any]
-  Lane<LaneNode> lane;                    // [any]
-  Body* body = nullptr;
-  PublishedPointer<Extras> extras;
-  Cell* parent = nullptr;               // constant for a generation
-  std::atomic<SideBox*> side{nullptr};  // [any] of a mailbox with a lock, or with waiting senders; sticky
-  Cell* previous_sibling = nullptr;     // [parent]
-  Cell* next_sibling = nullptr;         // [parent]
+ private:
+  static constexpr unsigned shift = 7;
+  unsigned char bytes_[5] = {};
+};
 
-  // ---- third line: written by its own turn with each message, and by nobody else
-  MessageList<Envelope>::Owned queue;     // its bound: [parent] may be said anew by its parent's next incarnation
-  std::atomic<std::uint64_t> handled{0};  // [any]
-  Root* turn_root = nullptr;              // the coroutine that keeps the turn, or null
-  Awaiter* awaiters = nullptr;
-  LaneNode* lane_rest = nullptr;  // taken from the lane, not yet run
-  Phase phase = Phase::vacant;
-  std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
-  /// Commands of its own, which need no exchange: bits of signals. [parent], until the place is alive; then its own turn.
-  std::uint8_t own_commands = 0;
-  bool retries : 1 = false;       // constant for a place: a message that failed is handled again
-  bool plain : 1 = false;         // constant for a place: no loop, no retries, and its policy lets handlers run
-  std::uint16_t interleaved = 0;  // roots of that kind
-  std::uint16_t ready = 0;        // awaiters that wait for the turn
-  std::uint32_t last_await = 0;
-  /// Its last turn ended calmly (is_calm): what that means changes in its own turns only.
-  bool calm = false;
-  bool stop_ordered = false;
-  bool own_end = false;  // it ended by itself, not by order
-  // How the incarnation ended. A byte of its own: read while its parent destroys what has ended.
-  bool failed = false;
-
-  // ---- fourth line
-  Failure* failure = nullptr;
-  Instant began{};  // when this incarnation was begun, then when its init ended
-  // read by others while this actor waits (cycles, reports of timeouts)
-  std::atomic<std::int64_t> request_began{0};      // [any] when the request now being handled was begun
-  std::atomic<Cell*> waits_for{nullptr};           // [any] whom the turn's ask stands with
-  std::atomic<std::uint32_t> waits_generation{0};  // [any]
-  std::atomic<std::uint32_t> waits_number{0};      // [any]
+/// Of a cell, what a message does not need: begun, ended, supervised. It lies apart in the same chunk (Cell::rest()), and zero
+/// is how it begins.
+struct CellRest {
+  LaneItem* lane_rest = nullptr;  // taken from the lane, not yet run: Cell::left_in_lane()
+  Instant began{};                // when this incarnation was begun, then when its init ended
+  CellLink parent;                // constant for a generation
+  CellLink previous_sibling;      // [parent]
+  CellLink next_sibling;          // [parent]
+  // [parent]
+  bool quiet : 1 = false;     // kept: nothing left to stop
+  bool in_group : 1 = false;  // is restarted with others
+  bool asked : 1 = false;     // a Verdict is awaited
   std::uint32_t incarnation = 0;
-  std::uint32_t place_generation = 0;  // [parent, siblings under the names' lock] constant for a place
-  // [parent] writes: until it equals end_notice.posted the end is the parent's
-  std::atomic<std::uint32_t> notices_seen{0};
-  std::uint8_t scheduling_group = 0;
-  std::atomic<bool> drops_newest{false};        // what a full list does
-  std::atomic<Status> status{Status::stopped};  // [any]
-  Ruling ruling = Ruling::none;                 // [parent] of this incarnation's end
+  std::uint16_t failure = 0;  // its number in the Core's store; 0: none
+  // of this incarnation; read by the parent when it is over
   bool init_succeeded : 1 = false;
   bool constructed : 1 = false;
   bool by_wish : 1 = false;        // it threw Need::stop
@@ -319,25 +138,101 @@ class alignas(64) Cell final : public Context, public Runnable {
   bool lived_out : 1 = false;      // its time (live_for) was over
   bool cut_short : 1 = false;      // its stop deadline passed
   bool draining_waits : 1 = false;
-  bool killed = false;         // everything below ends at once, too
-  bool stop_at_start = false;  // a kept place was told to stop: it closes when it would be begun
-  bool keep_place = false;
-  bool quiet = false;      // [parent] kept: nothing left to stop
-  bool in_group = false;   // [parent] is restarted with others
-  bool asked = false;      // [parent] a Verdict is awaited
+  // what it was ordered, also while its parent decides: in a byte of their own
+  bool : 0;
+  bool stop_ordered : 1 = false;
+  bool killed : 1 = false;         // everything below ends at once, too
+  bool stop_at_start : 1 = false;  // a kept place was told to stop: it closes when it would be begun
+  bool keep_place : 1 = false;
+
+  // [parent]: whether it was so, and is no longer
+  [[nodiscard]] bool take_quiet() noexcept { return quiet && !(quiet = false); }
+  [[nodiscard]] bool take_asked() noexcept { return asked && !(asked = false); }
+  [[nodiscard]] bool take_in_group() noexcept { return in_group && !(in_group = false); }
+};
+static_assert(sizeof(CellRest) == 40);
+
+class alignas(128) Cell final : public Context, public Runnable {
+ public:
+  // ---- first line: what a sender writes with each message, and beside it what is read or written seldom
+  MessageList<Envelope> mailbox;         // [any]
+  OrderWord<> orders;                    // [any] gives; its generation is the gate's
+  std::atomic<WaitNote*> side{nullptr};  // [any] a SideBox, of who needs one (side_box.hpp); sticky
+  EndNotice end_notice{};
+  std::atomic<std::int64_t> request_began{0};   // [any] when the request now being handled was begun
+  std::atomic<std::uint32_t> gate{0};           // [any] generation << 3 | gate bits
+  std::atomic<std::uint8_t> ends_told{0};       // own turn writes; the parent answers with ends_seen
+  std::atomic<std::uint8_t> ends_seen{0};       // [parent] writes: until it equals ends_told the end is the parent's
+  std::atomic<Status> status{Status::stopped};  // [any]
+  std::atomic<bool> drops_newest{false};        // [any] what a full list does
+
+  // ---- second line: its own turn's, with each message; others write to it when they leave word
+  std::atomic<std::uint32_t> signals{0};  // [any]
+  std::uint32_t place_generation = 0;     // [parent, siblings under the names' lock] constant for a place
+  Lane<LaneItem> lane;                    // [any]
+  Body* body = nullptr;
+  PublishedPointer<Extras> extras;
+  MessageList<Envelope>::Owned queue;     // its bound: [parent] may be said anew by its parent's next incarnation
+  std::atomic<std::uint64_t> handled{0};  // [any]
+  Phase phase = Phase::vacant;
+  std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
+  /// Commands of its own, which need no exchange: bits of signals. [parent], until the place is alive; then its own turn.
+  std::uint8_t own_commands = 0;
+  bool retries : 1 = false;  // constant for a place: a message that failed is handled again
+  bool plain : 1 = false;    // constant for a place: no loop, no retries, and its policy lets handlers run
+  // [parent], while the end is its own
+  bool own_end : 1 = false;          // it ended by itself, not by order
+  Ruling ruling : 2 = Ruling::none;  // of this incarnation's end
+  /// Its last turn ended calmly (is_calm): what that means changes in its own turns only.
+  bool calm = false;
+  bool has_left_in_lane = false;
+  // How the incarnation ended. A byte of its own: read while its parent destroys what has ended.
+  bool failed = false;
   PlaceMark<> board_mark;  // [any] somebody asked for what it publishes (scopes.hpp)
+
+  /// The other part of it.
+  [[nodiscard]] inline CellRest& rest() noexcept;
+  [[nodiscard]] const CellRest& rest() const noexcept { return const_cast<Cell*>(this)->rest(); }
+  [[nodiscard]] Cell* parent() const noexcept { return rest().parent; }
+  [[nodiscard]] Cell* previous_sibling() const noexcept { return rest().previous_sibling; }
+  [[nodiscard]] Cell* next_sibling() const noexcept { return rest().next_sibling; }
+  [[nodiscard]] std::uint32_t incarnation() const noexcept { return rest().incarnation; }
+  /// How this incarnation failed, or null.
+  [[nodiscard]] inline Failure* failure() const noexcept;  // core.hpp
+  /// What was taken from the lane and has not been run.
+  [[nodiscard]] LaneItem* left_in_lane() const noexcept { return has_left_in_lane ? rest().lane_rest : nullptr; }
+  void leave_in_lane(LaneItem* item) noexcept {
+    has_left_in_lane = item != nullptr;
+    rest().lane_rest = item;
+  }
+  /// The await that its turn is noted to wait in. Any thread.
+  [[nodiscard]] std::uint32_t waits_number(std::memory_order order = std::memory_order_relaxed) const noexcept {
+    const WaitNote* const note = side.load(std::memory_order_acquire);
+    return note != nullptr ? note->number.load(order) : 0;
+  }
+  /// The coroutine that keeps the turn, or null.
+  [[nodiscard]] inline Root* turn_root() const noexcept;  // core.hpp
+  [[nodiscard]] inline Awaiter* awaiters() const noexcept;
+  [[nodiscard]] inline std::uint32_t interleaved() const noexcept;  // coroutines of that kind
+  /// The next of what is in the lane, or null; it stays.
+  [[nodiscard]] LaneItem* look_into_lane() noexcept {
+    if (!has_left_in_lane) leave_in_lane(lane.take_all());
+    return left_in_lane();
+  }
 
   // ---- identity
   [[nodiscard]] std::uint32_t generation() const noexcept {
     return gate.load(std::memory_order_relaxed) >> gate_bit::bits;
   }
   [[nodiscard]] const ActorOps& ops() const noexcept { return *body->ops; }
-  [[nodiscard]] const ChildPolicy& policy() const noexcept { return *body->policy; }
+  [[nodiscard]] const ChildPolicy& policy() const noexcept { return body->policy(); }
   template <class A>
   [[nodiscard]] A& actor() const noexcept {
-    return *static_cast<A*>(body->actor);
+    return *static_cast<A*>(body->actor());
   }
   [[nodiscard]] std::string_view name() const noexcept { return body != nullptr ? body->name() : std::string_view(); }
+  /// Sets whom rest().failure says.
+  void set_failure(const Failure* failure) noexcept;
   [[nodiscard]] std::string full_path() const;
   /// The last step of the path: its name, or "#3" when it has none.
   [[nodiscard]] std::string step() const;
@@ -348,7 +243,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   /// Sets a command bit and sees to it that the cell looks.
   void signal_command(std::uint32_t bits) noexcept;
   /// Leaves a node in the lane and sees to it that the cell looks.
-  void post_lane(LaneNode& node) noexcept;
+  void post_lane(LaneItem& item) noexcept;
   void schedule() noexcept;
 
   // ---- own turn
@@ -364,7 +259,7 @@ class alignas(64) Cell final : public Context, public Runnable {
   /// `word` is the actor's own for it; the runtime has none.
   void set_status(Status next, std::string_view word = {});
   /// Whether its incarnation ends so that its children's places are kept for the next one.
-  [[nodiscard]] bool failed_or_kept() const noexcept { return failed || keep_place; }
+  [[nodiscard]] bool failed_or_kept() const noexcept { return failed || rest().keep_place; }
   [[nodiscard]] bool policy_has_end_target() const noexcept;
 
  private:
@@ -377,40 +272,38 @@ class alignas(64) Cell final : public Context, public Runnable {
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] bool begins() const noexcept;
+  [[nodiscard]] bool is_over_at_once(Worker& worker, Core& core, WorkerContext& context);
+  void leave_place(Core& core, WorkerContext* context) noexcept;
   void run_at_length(Worker& worker, Core& core, WorkerContext* context);
   void tell_status(Status before, Status next, std::string_view word);
 };
 
-static_assert(sizeof(Cell) == 256, "four cache lines: an actor's fixed price");
+static_assert(sizeof(Cell) == 128, "two cache lines, and a rest of 40 bytes: an actor's fixed price");
+
+// Where cells lie.
+inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
+inline constexpr std::size_t page_bytes = 4096;
+inline constexpr std::size_t cells_begin = page_bytes;  // of a chunk: its header has a page of its own, which stays
+// A multiple of what fits a page: behind them, from another page on, lie their rests.
+inline constexpr std::size_t cells_per_page = page_bytes / sizeof(Cell);
+inline constexpr std::size_t cells_per_chunk =
+    (chunk_bytes - cells_begin) / (sizeof(Cell) + sizeof(CellRest)) / cells_per_page * cells_per_page;
+inline constexpr std::size_t rests_begin = cells_begin + cells_per_chunk * sizeof(Cell);
+static_assert(rests_begin % page_bytes == 0 && rests_begin + cells_per_chunk * sizeof(CellRest) <= chunk_bytes);
+
+inline CellRest& Cell::rest() noexcept {
+  const auto at = reinterpret_cast<std::uintptr_t>(this);
+  // Its number in the chunk (counted from the chunk's start) times the size of a rest, in one multiplication.
+  static_assert(sizeof(Cell) == 128 && sizeof(CellRest) == 40 && cells_begin % sizeof(Cell) == 0);
+  const std::uintptr_t offset = (at & (chunk_bytes - 1)) * 5 / 16;
+  constexpr std::uintptr_t first = rests_begin - cells_begin * 5 / 16;
+  return *reinterpret_cast<CellRest*>((at & ~(chunk_bytes - 1)) + offset + first);
+}
 
 /// The current cell of this thread, or null.
 [[nodiscard]] inline Cell* current_cell() noexcept {
   return this_turn != nullptr ? static_cast<Cell*>(this_turn->cell.load(std::memory_order_relaxed)) : nullptr;
-}
-
-/// A root that runs a Task<T> and gives its outcome to `Finish`, a callable `void(Cell&, Task<T>&)`.
-template <class T, class Finish>
-struct TaskRoot final : Root {
-  TaskRoot(Task<T> t, Finish f) : finish_(std::move(f)), task(std::move(t)) {}
-  void finish(Cell& cell) override { finish_(cell, task); }
-  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-  static void operator delete(void* block) noexcept { deallocate_frame(block); }
-
-  /// Before the task: what it owns (a loop's inbox) outlives the coroutine that refers to it.
-  Finish finish_;
-  Task<T> task;
-};
-
-/// Starts a Task as a root of the running cell.
-template <class T, class Finish>
-Handled run_root(Cell& cell, RootKind kind, Task<T> task, Instant deadline, std::string_view message, Finish finish) {
-  auto* const root = new TaskRoot<T, Finish>(std::move(task), std::move(finish));
-  root->kind = kind;
-  root->deadline = deadline;
-  root->message = message;
-  root->task.on_done([](void* done) noexcept { *static_cast<bool*>(done) = true; }, &root->done);
-  cell.adopt_root(*root);
-  return cell.drive_root(*root, root->task.handle());
 }
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "backstage/actor/detail/task_root.hpp"
 #include "backstage/actor/inbox.hpp"
 #include "backstage/actor/interleaved.hpp"
 #include "backstage/actor/reply.hpp"

@@ -34,7 +34,6 @@ struct ChunkHeader {
   std::atomic<Presence*> presence{nullptr};
   std::size_t index = 0;  // among the core's chunks; constant
 };
-inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 [[nodiscard]] inline ChunkHeader& chunk_of(const Cell* cell) noexcept {
   return *reinterpret_cast<ChunkHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(chunk_bytes - 1));
 }

@@ -1,0 +1,44 @@
+// What both ways through a turn need: the short one (runner.cpp) and the long one (run_at_length.cpp). Mistakes can be planted in
+// here: whoever includes it is compiled anew for them (cmake/BackstageTrust.cmake).
+#pragma once
+
+#include "../base/planted.hpp"
+#include "core.hpp"
+#include "lifecycle.hpp"
+
+namespace backstage {
+inline namespace v0 {
+namespace detail {
+
+/// It was meant for somebody who had the place before.
+void drop_late(Core& core, WorkerContext* context, Envelope& envelope);
+/// Its asker waits no longer. False: it does.
+[[nodiscard]] bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope);
+
+/// Before it runs: what fails has been handled, too.
+inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
+  MessageCounters::bump(context.counters.handled);
+  cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+/// Nothing is to be done but to take what is queued. What this looks at lies on one cache line, nearly.
+inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
+  // Alive before anything: nobody's place may be becoming somebody's. The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
+  const Extras* const more = extras;
+  return seen == signal::alive && phase == Phase::running && plain && !suspended.load(std::memory_order_relaxed) &&
+         (more == nullptr || (more->turn_root == nullptr && (more->interleaved | more->ready) == 0)) &&
+         stays_calm(seen);
+}
+
+/// After a message that was handled to its end, by a place that was calm.
+inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
+  const Extras* const more = extras;
+  return seen == signal::alive && own_commands == 0 && !has_left_in_lane && lane.empty(std::memory_order_relaxed) &&
+         !planted(Mistake::command_behind_data) &&
+         (more == nullptr ||
+          (more->due.empty() && !more->retry && !more->loop_over && !more->ticked && !more->await_clock.set));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace backstage
