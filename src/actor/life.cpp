@@ -119,7 +119,8 @@ bool Lifecycle::accepts(const Cell& cell) noexcept {
   return cell.interleaved() < cell.policy().interleaved + (planted(Mistake::interleaved_one_too_many) ? 1U : 0U);
 }
 
-/// The first life of one that nobody has said anything of: without hooks, and nobody hears of it. What reset() set is as it was.
+/// begin(), make_actor() and after_init() for the first life of one that nobody has said anything of: without hooks, and nobody hears
+/// of it. What reset() set is as it was.
 void Lifecycle::begin_plainly(Cell& cell) {
   CellRest& rest = cell.rest();
   rest.incarnation = 1;

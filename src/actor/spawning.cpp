@@ -101,6 +101,7 @@ void equip(Cell& cell, Cell& parent, Body& body, ReplyPort started) noexcept {
   const bool side = body.has_policy != 0 && queues_behind_a_lock(box);
   cell.mailbox.set_bound(cell.queue, side ? Mailbox::no_limit : box.count_limit());
   cell.drops_newest.store(box.when_full() == WhenFull::drop_newest, std::memory_order_relaxed);
+  cell.scheduling_group = parent.scheduling_group;
   cell.rest().quiet = false;
   cell.retries = body.policy().retry_failed != 0;
   cell.plain = !cell.retries && !body.ops->has_loop && body.policy().interleaved != 0;
@@ -138,6 +139,7 @@ void equip_plainly(Cell& cell, Cell& parent, Body& body) noexcept {
   cell.place_generation = cell.generation();
   cell.mailbox.set_bound(cell.queue, default_policy.mailbox.count_limit());
   cell.drops_newest.store(false, std::memory_order_relaxed);
+  cell.scheduling_group = parent.scheduling_group;
   cell.retries = false;
   cell.plain = !body.ops->has_loop;
 }

@@ -29,7 +29,7 @@ void Lifecycle::disarm_stop_timer(Cell& cell) noexcept {
   cell.signals.fetch_and(~signal::expired, std::memory_order_relaxed);
 }
 
-/// The short way from running to closing, that of nearly all who are made by the million. Nothing waits, nothing is under way, nothing lives
+/// order_stop(), begin_ending(), begin_terminating() and close() by the short way from running to closing, that of nearly all who are made by the million. Nothing waits, nothing is under way, nothing lives
 /// below it, and nobody hears of its states: those between are left out, and so is the bit that it refuses, since its generation is
 /// over at once.
 bool Lifecycle::ended_at_once(Cell& cell) {

@@ -242,4 +242,17 @@ TEST(ShortLives, L1_begin_anew_when_they_fail_with_what_was_queued) {
   EXPECT_EQ(seen.notes, (Notes{"made", "say 1", "fail", "gone", "made", "say 2", "end", "gone", "heir 7", "heir 7"}));
 }
 
+TEST(ShortLives, inherit_the_scheduling_group_as_long_ones_do) {
+  for (const char* const name : {"fly", ""}) {
+    Notes notes;
+    sim::TestRuntime world;
+    const auto owner = world.spawn<Owner>("owner");
+    world.run();
+    detail::RefAccess::cell(owner)->scheduling_group = 3;
+    owner.send(Play{&script("rests, and ends later"), name, Means{&notes}, &world.runtime()});
+    const Ref<Fly> fly = world.ask<Question>(owner).value();
+    EXPECT_EQ(detail::RefAccess::cell(fly)->scheduling_group, 3) << "'" << name << "'";
+  }
+}
+
 }  // namespace

@@ -181,11 +181,14 @@ class alignas(128) Cell final : public Context, public Runnable {
   bool retries : 1 = false;  // constant for a place: a message that failed is handled again
   bool plain : 1 = false;    // constant for a place: no loop, no retries, and its policy lets handlers run
   // [parent], while the end is its own
-  bool own_end : 1 = false;          // it ended by itself, not by order
-  Ruling ruling : 2 = Ruling::none;  // of this incarnation's end
+  bool own_end : 1 = false;           // it ended by itself, not by order
+  Ruling ruling : 2 = Ruling::none;   // of this incarnation's end
+  std::uint8_t scheduling_group = 0;  // room kept: constant for a place, inherited at spawn
+  // The owner's, not in one byte with the bits above:
   /// Its last turn ended calmly (is_calm): what that means changes in its own turns only.
-  bool calm = false;
-  bool has_left_in_lane = false;
+  bool calm : 1 = false;
+  /// As the list of messages: whoever owns it, the turn or who has just woken it (hand_over.hpp).
+  bool has_left_in_lane : 1 = false;
   // How the incarnation ended. A byte of its own: read while its parent destroys what has ended.
   bool failed = false;
   PlaceMark<> board_mark;  // [any] somebody asked for what it publishes (scopes.hpp)

@@ -11,7 +11,8 @@
 //       through it), although its payload may be destroyed as soon as it has been handled.
 //   (5) try_push() never lets more than the bound wait, however many push at once. It may take a list for full that has
 //       room (the limit is brought up to date only now and then; with a bound above half of `numbers` it always does):
-//       depth() is exact, ask it then.
+//       depth() is exact, ask it then. So does try_push_now(), which goes by what has been taken, and so takes none for full that
+//       has room; but with a bound above half of `numbers` it does when more than half of them wait.
 //
 // States of the tail word, and who moves it:
 //
