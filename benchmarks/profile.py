@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Where each nanosecond of a message goes, in what can be counted: docs/explanation/speed.md is made of its output.
 
-    benchmarks/profile.py                      instructions, atomics, allocations and cache lines of ping-pong,
-                                               counting, spawning; bytes of an actor by field
+    benchmarks/profile.py                      instructions, loads and stores, atomics, allocations and cache lines
+                                               of ping-pong, counting, spawning; bytes of an actor by field
     benchmarks/profile.py ask skynet           these workloads only
     benchmarks/profile.py --layout             the fields only
 
@@ -10,7 +10,7 @@ Needs valgrind (./dev setup bench), binutils, and clang++-19 for the fields. Not
 not be quiet. Every figure is the difference between two runs, with N and with 2 N operations, divided by the operations
 between them: what starting, warming up and ending cost cancels out.
 
-Instructions and calls: callgrind. Atomics: how often the instructions with a lock prefix, and exchanges with memory, ran.
+Instructions, loads and stores, and calls: callgrind. Atomics: how often the instructions with a lock prefix, and exchanges with memory, ran.
 Allocations: calls of malloc; and of the pool's slow path, which takes whole magazines. Cache lines: the lines of 64 bytes,
 off the stacks, that lackey sees touched at least once an operation, and those that are written; where a backlog builds up,
 each message has lines of its own besides.
@@ -53,6 +53,7 @@ class Counts:
 
     def __init__(self):
         self.self_cost = collections.Counter()
+        self.accesses = collections.Counter()  # of memory: loads and stores
         self.at = collections.Counter()
         self.calls = collections.Counter()
 
@@ -85,11 +86,12 @@ class Counts:
                     continue
                 cost = int(words[2]) if len(words) > 2 else 0
                 self.self_cost[fn] += cost
+                self.accesses[fn] += sum(int(word) for word in words[3:5])
                 self.at[position] += cost
         return self
 
     def minus(self, other):
-        for mine, theirs in ((self.self_cost, other.self_cost), (self.at, other.at), (self.calls, other.calls)):
+        for mine, theirs in ((self.self_cost, other.self_cost), (self.accesses, other.accesses), (self.at, other.at), (self.calls, other.calls)):
             mine.subtract(theirs)
         return self
 
@@ -97,9 +99,10 @@ class Counts:
 def count(command):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
-        # Positions are absolute: compression would make them relative to the line before.
-        valgrind("callgrind", ["--dump-instr=yes", "--dump-line=yes", "--compress-pos=no", f"--callgrind-out-file={out}"],
-                 command)
+        # Positions are absolute: compression would make them relative to the line before. The simulated caches: for the sake of
+        # Dr and Dw, the loads and stores, which stand behind the instructions (zeros at the end of a line are left out).
+        valgrind("callgrind", ["--dump-instr=yes", "--dump-line=yes", "--compress-pos=no", "--cache-sim=yes",
+                               f"--callgrind-out-file={out}"], command)
         with open(out, encoding="utf-8", errors="replace") as file:
             return Counts().read(file)
 
@@ -173,11 +176,13 @@ def profile(binary, name):
     for at, times in grown.at.items():
         if at in locked:
             atomics[locked[at]] += times / apart
-    print(f"### {name}: {total:.0f} instructions an operation\n")
-    print("| function | instructions | share |\n|---|---|---|")
+    accesses = sum(grown.accesses.values()) / apart
+    print(f"### {name}: {total:.0f} instructions an operation, {accesses:.0f} loads and stores\n")
+    print("| function | instructions | share | loads and stores |\n|---|---|---|---|")
     for function, cost in grown.self_cost.most_common(14):
         if cost / apart >= 0.5:
-            print(f"| `{demangled(function)}` | {cost / apart:.1f} | {cost / apart / total:.0%} |")
+            print(f"| `{demangled(function)}` | {cost / apart:.1f} | {cost / apart / total:.0%} | "
+                  f"{grown.accesses[function] / apart:.1f} |")
     heap = sum(times for function, times in grown.calls.items() if ALLOCATORS.match(function)) / apart
     slow = sum(times for function, times in grown.calls.items() if "allocate_slowly" in function) / apart
     print(f"\nAtomics with a lock an operation: {sum(atomics.values()):.2f} "

@@ -73,8 +73,11 @@ Core::Core(RuntimeOptions given)
   hog_places_.resize(scheduler->most_workers());
   for (unsigned id = 0; id < scheduler->most_workers(); ++id) {
     contexts.push_back(std::make_unique<WorkerContext>());
-    contexts.back()->core = this;
-    scheduler->set_context(id, contexts.back().get());
+    WorkerContext& context = *contexts.back();
+    context.core = this;
+    scheduler->set_context(id, &context);
+    // A spare worker's are noted when it runs something.
+    if (id < scheduler->known_workers()) context.note(scheduler->worker(id));
   }
   blocking = std::make_unique<BlockingPool>(options.manual ? 0 : options.blocking_threads, options.blocking_queue);
 }

@@ -86,12 +86,14 @@ struct Extras {
   std::uint16_t ready = 0;        // awaiters that wait for the turn
   std::uint32_t last_await = 0;
   Awaiter* awaiters = nullptr;
+  /// Its answer lies in it: goes on before anything that is in the lane. Set by who has just woken the place (hand_over.hpp).
+  Awaiter* answered = nullptr;
   CellTimer await_clock;
   DueTimers due;
-  std::uint8_t ticks = 0;  // of those that were due at once, still before the next message
-  bool ticked = false;     // they are over: a message that waits comes next
-  bool retry = false;      // `in_hand` is to be handled before all others
-  bool loop_over = false;  // the actor's own event loop has ended
+  std::uint8_t ticks = 0;      // of those that were due at once, still before the next message
+  bool ticked : 1 = false;     // they are over: a message that waits comes next
+  bool retry : 1 = false;      // `in_hand` is to be handled before all others
+  bool loop_over : 1 = false;  // the actor's own event loop has ended
 
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "hand_over.hpp"
 #include "lifecycle.hpp"
 
 namespace backstage {
@@ -55,6 +56,7 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   turn.next = resumes_next;
   turn.root = before;
   if (!root.done) return Handled::suspended;
+  turn.asked = nullptr;
   const bool kept_turn = extras->turn_root == &root;
   drop_root(root);
   const std::unique_ptr<Root> guard(&root);
@@ -96,13 +98,35 @@ void Cell::wake_awaiter(Awaiter& awaiter) {
   (void)drive_root(root, handle);
 }
 
+/// What of its coroutines has had its answer put into its hands.
+void Cell::wake_answered() {
+  if (extras != nullptr && extras->answered != nullptr) wake_awaiter(*std::exchange(extras->answered, nullptr));
+}
+
+Awaiter* claim_asker(Cell& asker, std::uint32_t generation, std::uint32_t number) noexcept {
+  // relaxed: a look that keeps late answers from waking strangers.
+  if (asker.generation() != generation || !take_idle(asker)) return nullptr;
+  const bool is_meant = has_no_word(asker) && asker.generation() == generation;
+  Awaiter* const waiting = is_meant ? asker.find_awaiter(number) : nullptr;
+  // It is ours, and cannot be given back unseen.
+  if (waiting == nullptr) asker.schedule();
+  return waiting;
+}
+
+void let_asker_go_on(Cell& asker, Awaiter& answered, void* unused) noexcept {
+  asker.calm = false;
+  asker.extras->answered = &answered;
+  if (unused != nullptr) deallocate_frame(unused);
+  this_turn->worker->push(&asker);
+}
+
 void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) {
   cell_ = &cell;
   root_ = static_cast<Root*>(this_turn->root);
   handle_ = handle;
   deadline_ = until;
   since_ = this_turn->worker->coarse_now();
-  Extras& more = cell.need_extras();
+  Extras& more = cell.extras != nullptr ? *cell.extras : cell.need_extras();
   if (++more.last_await == 0) ++more.last_await;  // 0 is nobody's number
   number_ = more.last_await;
   previous_ = nullptr;
@@ -110,17 +134,19 @@ void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) 
   if (next_ != nullptr) next_->previous_ = this;
   more.awaiters = this;
   const Instant first = std::min(deadline_, probe_at_);
-  if (first != Instant::never()) cell.arm_await_clock(first);
+  const CellTimer& clock = more.await_clock;
+  if (first != Instant::never() && !(clock.set && clock.armed_for <= first)) cell.arm_await_clock(first);
 }
 
-void Awaiter::delist() noexcept {
-  if (cell_ == nullptr) return;
-  if (ready_) --cell_->extras->ready;
+void Awaiter::unlink() noexcept {
+  Extras& more = *cell_->extras;
+  if (more.answered == this) more.answered = nullptr;
+  if (ready_) --more.ready;
   ready_ = false;
   if (previous_ != nullptr) {
     previous_->next_ = next_;
   } else {
-    cell_->extras->awaiters = next_;
+    more.awaiters = next_;
   }
   if (next_ != nullptr) next_->previous_ = previous_;
   cell_ = nullptr;

@@ -37,13 +37,20 @@ template <class Place>
   return (place.signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) != 0;
 }
 
+/// Of a place that the caller owns: somebody's, and no word is left for it. Then the caller may leave it where the owner keeps what
+/// it took.
+template <class Place>
+[[nodiscard]] bool has_no_word(const Place& place) noexcept {
+  // acquire: alive, the place is as its new owner has made it, what stands here included.
+  const bool is_alive = (place.signals.load(std::memory_order_acquire) & signal::alive) != 0;
+  return is_alive && !place.has_left_in_lane && place.lane.empty(std::memory_order_relaxed);
+}
+
 /// Any thread. True: the caller must schedule the place.
 template <class Place, class Node>
 [[nodiscard]] bool leave_word(Place& place, Node& node) noexcept {
   if (take_idle(place)) {
-    // acquire: alive, the place is as its new owner has made it, what stands here included.
-    const bool is_alive = (place.signals.load(std::memory_order_acquire) & signal::alive) != 0;
-    if (is_alive && !place.has_left_in_lane && place.lane.empty(std::memory_order_relaxed)) {
+    if (has_no_word(place)) {
       node.lane_next = nullptr;
       place.leave_in_lane(&node);
     } else {

@@ -68,7 +68,7 @@ std::string describe_ask(const Awaiter& awaiter, const AskRecord& record) {
     target = note.target.load(std::memory_order_relaxed);
     generation = note.generation.load(std::memory_order_relaxed);
   }
-  return "ask " + std::string(record.message) + " to " + place_name(target, generation, record.actor);
+  return "ask " + std::string(record.message()) + " to " + place_name(target, generation, record.actor());
 }
 
 std::vector<Waiting> waits_of(const Cell& cell) {

@@ -148,7 +148,7 @@ namespace {
 
 /// One more for the same actor as the last.
 [[gnu::noinline]] void post_in_a_row(CoreFace& core, WorkerContext& context, Cell& cell, Envelope& envelope) {
-  Worker& worker = *this_turn->worker;
+  Worker& worker = *context.worker;
   Outbox& outbox = context.outbox;
   // relaxed: a hint; what is held is decided upon when it is handed over.
   const bool plain = cell.gate.load(std::memory_order_relaxed) == envelope.generation << gate_bit::bits;
@@ -180,7 +180,7 @@ namespace {
 
 /// The same. Nearly always there are others before it, and room behind it: that is done here, with nothing kept on the stack.
 [[gnu::noinline]] void post_next(WorkerContext& context, Cell& cell, Envelope& envelope) {
-  Worker& worker = *this_turn->worker;
+  Worker& worker = *context.worker;
   Outbox& outbox = context.outbox;
   // relaxed: as in post_in_a_row().
   const bool plain = cell.gate.load(std::memory_order_relaxed) == envelope.generation << gate_bit::bits;
@@ -216,18 +216,54 @@ void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope) {
   MessageCounters::bump(context.counters.sent);
   Outbox& outbox = context.outbox;
   const std::uint32_t generation = envelope.generation;
-  if (outbox.to == &cell && outbox.generation == generation) return post_next(context, cell, envelope);
-  if (!outbox.empty()) [[unlikely]]
-    return post_behind(context, cell, envelope);
+  if (outbox.to != nullptr) {
+    if (outbox.to == &cell && outbox.generation == generation) return post_next(context, cell, envelope);
+    if (!outbox.empty()) [[unlikely]]
+      return post_behind(context, cell, envelope);
+  }
   outbox.to = &cell;
   outbox.generation = generation;
   // acquire: as in post().
   if (cell.gate.load(std::memory_order_acquire) == generation << gate_bit::bits) [[likely]] {
-    const Push pushed = cell.mailbox.try_push(&envelope);
-    if (pushed == Push::idle) return this_turn->worker->push(&cell);
+    const Push pushed = cell.mailbox.try_push_new(&envelope);
+    if (pushed == Push::idle) return context.worker->push(&cell);
     if (pushed == Push::busy) return;
   }
   return post_slowly(*context.core, &context, cell, envelope, nullptr);
+}
+
+namespace {
+
+[[gnu::noinline]] std::uint32_t taken_from_side(Cell& target) noexcept {
+  if (SideBox* const side = side_if_any(target)) {
+    const std::lock_guard lock(side->mutex);
+    if (side->queues) return side->taken;
+  }
+  return target.queue.taken.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+std::uint32_t taken_from(Cell& target) noexcept {
+  // acquire: as in post().
+  if ((target.gate.load(std::memory_order_acquire) & gate_bit::special) != 0) [[unlikely]]
+    return taken_from_side(target);
+  return target.queue.taken.load(std::memory_order_relaxed);
+}
+
+void post_request(WorkerContext& context, Cell& cell, Envelope& envelope, AskRecord& record) {
+  MessageCounters::bump(context.counters.sent);
+  this_turn->asked = &envelope;
+  context.asked_at = record.sent;
+  context.asked_after = context.counters.handled.load(std::memory_order_relaxed);
+  record.taken_when_sent = taken_from(cell);
+  // acquire: as in post().
+  if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {
+    const Push pushed = cell.mailbox.try_push_new(&envelope, &record.position);
+    if (pushed == Push::idle) return context.worker->push(&cell);
+    if (pushed == Push::busy) return;
+  }
+  return post_slowly(*context.core, &context, cell, envelope, &record.position);
 }
 
 void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
@@ -239,7 +275,7 @@ void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& env
 
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
   Outbox& outbox = context.outbox;
-  OwnerGate<>& gate = this_turn->worker->gate();
+  OwnerGate<>& gate = context.worker->gate();
   gate.enter();
   const std::uint32_t count = outbox.count.load(std::memory_order_relaxed);  // 0: a visitor was quicker
   outbox.count.store(0, std::memory_order_relaxed);
@@ -298,17 +334,6 @@ void skip_message(Cell& cell, const MessageDescriptor& descriptor, Undelivered w
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   core.count(context, why);
   core.report_dead_letter(why, descriptor, path_if_memory(cell));
-}
-
-std::uint32_t taken_from(Cell& target) noexcept {
-  // acquire: as in post().
-  if ((target.gate.load(std::memory_order_acquire) & gate_bit::special) != 0) {
-    if (SideBox* const side = side_if_any(target)) {
-      const std::lock_guard lock(side->mutex);
-      if (side->queues) return side->taken;
-    }
-  }
-  return target.queue.taken.load(std::memory_order_relaxed);
 }
 
 void post_slowly(CoreFace& face, WorkerContext* context, Cell& cell, Envelope& envelope, std::uint32_t* position) {

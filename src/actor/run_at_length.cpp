@@ -109,6 +109,12 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
   return true;
 }
 
+/// Destructors of what is dropped may run for long, and ask nothing: no message of this turn has the word.
+void note_dropping() noexcept {
+  this_turn->worker->note(nullptr);
+  this_turn->asked = nullptr;
+}
+
 [[nodiscard]] bool nothing_queued(const Cell& cell) noexcept {
   return cell.mailbox.empty(cell.queue) && (cell.signals.load(std::memory_order_relaxed) & signal::side_queue) == 0;
 }
@@ -116,17 +122,17 @@ bool drain_vacant(Cell& cell, Core& core, WorkerContext* context) {
 }  // namespace
 
 void drop_late(Core& core, WorkerContext* context, Envelope& envelope) {
+  note_dropping();
   core.count(context, Undelivered::gone);
   core.report_dead_letter(Undelivered::gone, envelope.descriptor(), {});
   envelope.descriptor().abandon(envelope, Errc::gone);
 }
 
-bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
+bool drop_expired_now(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
-  Instant now = this_turn->worker->recent_now();
-  if (port.deadline <= now + Clock::recent_error) [[unlikely]]
-    now = this_turn->worker->fresh_now();
+  const Instant now = this_turn->worker->fresh_now();
   if (port.deadline <= now && !planted(Mistake::expired_request_handled)) {
+    note_dropping();
     core.count(context, Undelivered::expired);
     core.report_dead_letter(Undelivered::expired, envelope.descriptor(), path_if_memory(cell));
     envelope.descriptor().abandon(envelope, Errc::timeout);
@@ -138,6 +144,7 @@ bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& enve
 }
 
 void run_lane(Cell& cell) {
+  cell.wake_answered();
   while (LaneItem* const item = cell.look_into_lane()) {
     cell.leave_in_lane(item->lane_next);
     if (item->lane_next.is_of_end()) {
@@ -210,7 +217,8 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
       const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
                          Lifecycle::accepts(*this) && !mailbox.empty(queue);
       if ((bits & signal::ordered) != 0 && !later) Lifecycle::obey_orders(*this);
-      if (!later && (has_left_in_lane || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
+      const bool is_answered = extras != nullptr && extras->answered != nullptr;
+      if (!later && (is_answered || has_left_in_lane || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {
         }

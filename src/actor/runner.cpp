@@ -13,9 +13,11 @@ namespace {
 // fill the memory with what one receiver is sent.
 constexpr std::uint32_t far_behind = 1'024;
 
-/// Of the running worker's own.
-inline void retire(SlabCache& cache, Envelope* retired) noexcept {
-  if (retired != nullptr) cache.deallocate(retired, retired->descriptor().size);
+/// The same object, of which the compiler knows nothing any more: it does not keep addresses of its members over calls, on the stack.
+template <class T>
+[[gnu::always_inline]] inline T* unknown(T* object) noexcept {
+  asm("" : "+r"(object));
+  return object;
 }
 
 }  // namespace
@@ -32,42 +34,67 @@ inline bool Cell::begins_calmly() const noexcept {
 
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
 [[gnu::always_inline]] inline bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
-  SlabCache& cache = *worker.turn().cache;
-  calm = true;  // until whoever called hears otherwise
+  if (!calm) calm = true;  // until whoever called hears otherwise
+  Cell* me = this;
+  Envelope* last = queue.last;
+  const MessageDescriptor* known = last != nullptr ? &last->descriptor() : nullptr;
   for (;;) {
-    Envelope* retired = nullptr;
-    Envelope* const envelope = mailbox.take(queue, retired);
-    retire(cache, retired);
+    Envelope* const envelope = me->mailbox.take_behind(last, me->queue);
     if (envelope == nullptr) {
-      if (!mailbox.try_idle(queue, retired)) return false;
-      retire(cache, retired);
+      if (!me->mailbox.try_idle_behind(last, me->queue)) return false;
+      if (last != nullptr) context.cache->deallocate(last, known->size);
       // Dekker: who left word before finding us busy is found here.
       constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
-      return ((signals.load(std::memory_order_seq_cst) & word) == 0 && lane.empty(std::memory_order_seq_cst)) ||
-             !mailbox.wake();
+      return ((me->signals.load(std::memory_order_seq_cst) & word) == 0 &&
+              me->lane.empty(std::memory_order_seq_cst)) ||
+             !me->mailbox.wake();
     }
+    if (last != nullptr) context.cache->deallocate(last, known->size);
+    last = envelope;
+    known = &envelope->descriptor();
     Handled outcome = Handled::done;
-    const MessageDescriptor& known = envelope->descriptor();
-    if (envelope->generation != place_generation) {
+    if (envelope->generation != me->place_generation) {
       drop_late(core, &context, *envelope);
-    } else if (known.kind != SendKind::ask || !drop_expired(*this, core, &context, *envelope)) {
-      count_handled(*this, context);
-      worker.note(&known.message);
-      outcome = known.handle(*this, *envelope);
+    } else if (known->kind != SendKind::ask || !drop_expired(*me, core, &context, *envelope)) {
+      count_handled(*me, context);
+      worker.note(&known->message);
+      outcome = known->handle(*me, *envelope);
     }
     end_outbox(core, context);
+    me = unknown(me);
     // acquire: as in run_at_length().
-    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    const std::uint32_t seen = me->signals.load(std::memory_order_acquire);
     const bool yields = (seen & signal::yield) != 0;
     if (worker.after_message() || yields) {
-      if (yields || mailbox.depth(queue) < far_behind || !worker.goes_on()) {
-        calm = false;  // not looked at
-        worker.give_way(*this);
+      if (yields || me->mailbox.depth(me->queue) < far_behind || !worker.goes_on()) {
+        me->calm = false;  // not looked at
+        worker.give_way(*me);
         return true;
       }
     }
-    if (outcome == Handled::done ? !stays_calm(seen) : !is_calm(seen)) return false;
+    if (outcome == Handled::done) {
+      if (!me->stays_calm(seen)) return false;
+    } else if (!me->is_calm(seen)) {
+      return me->parks_at_once();
+    }
   }
+}
+
+/// A coroutine that waits keeps its turn, and nothing else is to be done: then it is parked, as at the end of the long way, and is
+/// somebody else's when this has returned true.
+bool Cell::parks_at_once() noexcept {
+  const Extras* const more = extras;
+  if (signals.load(std::memory_order_acquire) != signal::alive || phase != Phase::running || more == nullptr ||
+      more->turn_root == nullptr || more->inbox != nullptr || more->loop_over || own_commands != 0 ||
+      more->answered != nullptr || has_left_in_lane || !lane.empty(std::memory_order_relaxed)) {
+    return false;
+  }
+  calm = false;
+  // seq_cst: Dekker's pattern with signal_command() and post_lane().
+  const std::uint32_t before = signals.fetch_or(signal::parked, std::memory_order_seq_cst);
+  if ((before & signal::commands) == 0 && lane.empty(std::memory_order_seq_cst)) return true;
+  // Whoever clears the bit owns the cell: us, or somebody who has scheduled it.
+  return (signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) == 0;
 }
 
 /// Its life begins in this turn, and nobody else has left word.
@@ -97,24 +124,60 @@ inline bool Cell::begins() const noexcept {
   }
 }
 
+/// What one of its coroutines waited for is there, and goes on before whatever is in the lane. False: the turn goes on, the long way.
+bool Cell::is_over_answered(Worker& worker, Core& core, WorkerContext& context) {
+  // acquire: as in run_at_length(). Alive first: before that nothing else is its own.
+  if (signals.load(std::memory_order_acquire) != signal::alive || extras == nullptr || extras->answered == nullptr ||
+      phase != Phase::running || own_commands != 0) {
+    return false;
+  }
+  try {
+    wake_answered();
+    end_outbox(core, context);
+    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    if ((seen & signal::yield) != 0) {
+      worker.give_way(*this);
+      return true;
+    }
+    return is_calm(seen) ? run_calm_again(worker, core, context) : parks_at_once();
+  } catch (...) {
+    end_outbox(core, context);
+    Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
+    end_outbox(core, context);
+    (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
+    return false;
+  }
+}
+
 /// The first of a streak, and what stands in line behind it: as long as it does, nobody returns to the scheduler.
 void RunLoop::run(Runnable& first, Worker& worker) {
-  Turn& turn = worker.turn();
-  auto& context = *static_cast<WorkerContext*>(turn.context);
+  assert(worker.turn().root == nullptr);
+  auto& context = *static_cast<WorkerContext*>(worker.turn().context);
+  context.note(worker);
   Core& core = Core::of(*context.core);
   Runnable* next = &first;
   do {
     Cell& cell = static_cast<Cell&>(*next);
-    worker.note_cell(&cell);
-    turn.root = nullptr;
-    const bool is_over_calmly = cell.is_over_calmly(worker, core, context);
-    if (!is_over_calmly && !(cell.begins() && cell.is_over_at_once(worker, core, context)))
-      cell.run_at_length(worker, core, &context);
-    turn.cell.store(nullptr, std::memory_order_relaxed);
-    // Nothing is left in it, since another may be running this cell by now. But for what destructors of dead letters sent last.
-    if (!is_over_calmly) end_outbox(core, context);
+    worker.note_turn(&cell);
+    if (!cell.is_over_calmly(worker, core, context)) cell.run_otherwise(worker, core, context);
     next = worker.next_in_line();
   } while (next != nullptr);
+}
+
+void Cell::run_otherwise(Worker& worker, Core& core, WorkerContext& context) {
+  const Worker::Counts before = worker.counts();
+  worker.note_cell(this);
+  // Whatever is run in here may take its time; who goes on with an answer, and waits again, has done nothing since it asked.
+  Turn& turn = worker.turn();
+  turn.asked = nullptr;
+  if (!is_over_answered(worker, core, context)) {
+    if (!begins() || !is_over_at_once(worker, core, context)) run_at_length(worker, core, &context);
+    turn.asked = nullptr;
+  }
+  // Another may be running this cell by now: nobody is named for what destructors of dead letters sent last.
+  worker.note_cell(nullptr);
+  end_outbox(core, context);
+  worker.after_long_turn(before);
 }
 
 bool Cell::run_calm_again(Worker& worker, Core& core, WorkerContext& context) {
@@ -135,7 +198,12 @@ bool Cell::is_over_at_once(Worker& worker, Core& core, WorkerContext& context) {
     own_commands = 0;
     Lifecycle::begin(*this);  // a new place: who orders a stop from outside sets a signal
     end_outbox(core, context);
-    if (!is_calm(signals.load(std::memory_order_acquire))) return false;
+    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    if ((seen & signal::yield) != 0) {
+      worker.give_way(*this);
+      return true;
+    }
+    if (!is_calm(seen)) return false;
     if (run_calm_again(worker, core, context)) return true;
     if (own_commands != signal::stop) return false;
     own_commands = 0;

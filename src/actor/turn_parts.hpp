@@ -13,7 +13,20 @@ namespace detail {
 /// It was meant for somebody who had the place before.
 void drop_late(Core& core, WorkerContext* context, Envelope& envelope);
 /// Its asker waits no longer. False: it does.
-[[nodiscard]] bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope);
+[[nodiscard]] bool drop_expired_now(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope);
+/// One that was sent in the turn before, since when nobody's code has run on this worker, was sent just now: the clock need not be
+/// read. (A handler that ran is counted; what is resumed, begun or run at length clears Turn::asked.)
+[[nodiscard]] inline bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
+  const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
+  const bool is_fresh = this_turn->asked == &envelope &&
+                        context->asked_after == context->counters.handled.load(std::memory_order_relaxed);
+  const Instant now = is_fresh ? context->asked_at : this_turn->worker->recent_now();
+  if (port.deadline <= now + Clock::recent_error) [[unlikely]]
+    return drop_expired_now(cell, core, context, envelope);
+  // relaxed: read for the text of a timeout only.
+  cell.request_began.store(now.ns, std::memory_order_relaxed);
+  return false;
+}
 
 /// Before it runs: what fails has been handled, too.
 inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
@@ -26,7 +39,8 @@ inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
   // Alive before anything: nobody's place may be becoming somebody's. The phase before `plain`: the place of a kept actor is its parent's, who may be writing that.
   const Extras* const more = extras;
   return seen == signal::alive && phase == Phase::running && plain && !suspended.load(std::memory_order_relaxed) &&
-         (more == nullptr || (more->turn_root == nullptr && (more->interleaved | more->ready) == 0)) &&
+         (more == nullptr ||
+          (more->turn_root == nullptr && (more->interleaved | more->ready) == 0 && more->answered == nullptr)) &&
          stays_calm(seen);
 }
 

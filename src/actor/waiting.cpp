@@ -246,7 +246,7 @@ void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generatio
 }
 
 Error timeout_error(const AskRecord& record, Instant now) {
-  std::string text = std::string(record.actor) + " did not answer " + std::string(record.message) + " within " +
+  std::string text = std::string(record.actor()) + " did not answer " + std::string(record.message()) + " within " +
                      to_string(now - record.sent);
   if (record.target != nullptr && record.position != 0) {
     const Visit visit(record.target);

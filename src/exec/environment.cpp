@@ -32,41 +32,38 @@ class SystemClock final : public Clock {
     const double pace = nanoseconds_a_tick_.load(std::memory_order_relaxed);
     // A count that went back makes this a huge number.
     const double passed = static_cast<double>(present - last.ticks) * pace;
-    if (pace > 0 && last.ticks != 0 && passed < stretch) return last.at + Duration(static_cast<std::int64_t>(passed));
-    const Reading read{now(), present};
+    if (pace > 0 && last.ticks != 0 && passed < stretch) {
+      last.pace = pace;
+      return last.at + Duration(static_cast<std::int64_t>(passed));
+    }
+    Reading read{now(), present};
     // A thread may be put off its processor between the two halves: nothing is reckoned from such a reading.
     if (ticks() - present > most_apart) {
-      last.ticks = 0;
+      last = Reading{};
       return read.at;
     }
     if (last.ticks != 0) {
       if (pace > 0) {
         compare(last, read, pace);
       } else if (read.at - last.at < measured_over) {
+        last.pace = 0;
         return read.at;  // the older one stays until the two are far enough apart
       } else {
         measure(last, read);
       }
     }
+    // Not before the next one, which is compared with this: when the pace turns out to be wrong, it is nobody's from then on.
+    read.pace = 0;
     last = read;
     return read.at;
   }
 
  private:
-  static constexpr double stretch = 100'000;                               // nanoseconds
   static constexpr std::uint64_t most_apart = 1'500;                       // ticks: half a microsecond, more or less
   static constexpr Duration measured_over = std::chrono::milliseconds(5);  // then the pace is right to 10^-4
   static constexpr Duration compared_over =
       std::chrono::milliseconds(1);  // at most: longer ones say less of a stretch
 
-  /// 0 where there is none that is known to be cheap and fine: then nothing is ever reckoned.
-  static std::uint64_t ticks() noexcept {
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#else
-    return 0;
-#endif
-  }
   [[nodiscard]] static double counted(const Reading& from, const Reading& to) noexcept {
     return static_cast<double>(static_cast<std::int64_t>(to.ticks - from.ticks));
   }

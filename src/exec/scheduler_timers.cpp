@@ -27,7 +27,7 @@ void Scheduler::park(Worker& worker) noexcept {
       [&] { standstill_.begin(worker.busy_); });
   if (!slept) return;
   watch_sleep_.wake();
-  worker.until_clock_ = 1;
+  worker.clock_at_ = worker.handled_.load(std::memory_order_relaxed) + 1;
   worker.fresh_now();
 }
 
@@ -41,7 +41,7 @@ void Scheduler::stand_aside(Worker& worker) noexcept {
   });
   standstill_.begin(worker.busy_);
   watch_sleep_.wake();
-  worker.until_clock_ = 1;
+  worker.clock_at_ = worker.handled_.load(std::memory_order_relaxed) + 1;
   worker.fresh_now();
 }
 

@@ -59,7 +59,7 @@ static_assert(sizeof(Block) <= class_bytes.front());
 
 SlabCache::SlabCache(SlabPool& pool) noexcept : pool_(pool) {
   if (!pool.pooling()) return;
-  for (std::size_t c = 0; c < class_count; ++c) racks_[c].capacity = magazine_blocks(c);
+  for (std::size_t c = 0; c < class_count; ++c) racks_[c].room = racks_[c].capacity = magazine_blocks(c);
 }
 
 void* SlabCache::allocate_slowly(std::size_t bytes) {
@@ -68,15 +68,15 @@ void* SlabCache::allocate_slowly(std::size_t bytes) {
   Rack& rack = racks_[c];
   if (rack.second != nullptr) {
     std::swap(rack.first, rack.second);
-    std::swap(rack.count, rack.second_count);
+    rack.room = rack.capacity - std::exchange(rack.second_count, 0);
   } else {
     const SlabPool::Magazine magazine = pool_.take(c);
     rack.first = magazine.first;
-    rack.count = magazine.count;
+    rack.room = rack.capacity - magazine.count;
   }
   Block* const block = rack.first;
   rack.first = block->next;
-  --rack.count;
+  ++rack.room;
   return block;
 }
 
@@ -86,9 +86,9 @@ void SlabCache::deallocate_slowly(void* p, std::size_t bytes) noexcept {
   Rack& rack = racks_[c];
   if (rack.second != nullptr) pool_.put(c, rack.second, rack.second_count);
   rack.second = rack.first;
-  rack.second_count = rack.count;
+  rack.second_count = rack.count();
   rack.first = ::new (p) Block(nullptr);
-  rack.count = 1;
+  rack.room = rack.capacity - 1;
 }
 
 void* SlabCache::allocate_aligned(std::size_t bytes, std::size_t align) {
@@ -104,9 +104,10 @@ void SlabCache::deallocate_aligned(void* p, std::size_t bytes, std::size_t align
 void SlabCache::flush() noexcept {
   for (std::size_t c = 0; c < class_count; ++c) {
     Rack& rack = racks_[c];
-    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr), rack.count);
+    if (rack.first != nullptr) pool_.put(c, std::exchange(rack.first, nullptr), rack.count());
     if (rack.second != nullptr) pool_.put(c, std::exchange(rack.second, nullptr), rack.second_count);
-    rack.count = rack.second_count = 0;
+    rack.room = rack.capacity;
+    rack.second_count = 0;
   }
 }
 
@@ -435,7 +436,7 @@ SlabCensus SlabPool::census() const {
     SlabCensus::Class& entry = census.classes[c];
     entry.block_bytes = class_bytes[c];
     for (const auto& cache : caches_) {
-      entry.pooled += cache->racks_[c].count;
+      entry.pooled += cache->racks_[c].count();
       entry.pooled += cache->racks_[c].second_count;
     }
     const Depot& depot = depots_[c];

@@ -101,6 +101,7 @@ void Scheduler::watch() {
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
+      worker.gate_.divert(true);
       limit_.lift();
       if (options_.on_stuck != nullptr) options_.on_stuck(options_.on_hog_context, worker);
       share_of_stuck(worker, watching.taken);
@@ -112,12 +113,12 @@ void Scheduler::watch() {
     spares = tend_spares(watching, stuck, help);
     // Last, since somebody else's code is called: everybody else has been helped.
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (watching.news[i] != HogEpisode::News::none) tell_hog(*all[i], watching.news[i]);
+      if (watching.news[i] != HogEpisode::News::none) tell_hog(*all[i], watching.news[i], watching.progress[i]);
     }
   }
   // What was told to have begun is told to be over, as far as it is.
   for (const auto& worker : known()) {
-    if (worker->hogs() && !worker->is_busy()) tell_hog(*worker, HogEpisode::News::ended);
+    if (worker->hogs() && !worker->is_busy()) tell_hog(*worker, HogEpisode::News::ended, 0);
   }
 }
 
@@ -213,13 +214,14 @@ void Scheduler::start_spare() noexcept {
   }
 }
 
-void Scheduler::tell_hog(Worker& worker, HogEpisode::News news) noexcept {
+/// `progress`: the worker's, when that was found. It goes on meanwhile: then nobody is blamed for what may belong to two turns.
+void Scheduler::tell_hog(Worker& worker, HogEpisode::News news, std::uint32_t progress) noexcept {
   const bool over = news == HogEpisode::News::ended;
   HogNews told;
   told.worker = worker.id_;
   told.over = over;
   if (!over) {
-    const std::uint32_t progress = worker.progress();
+    if (worker.progress() != progress) return;
     told.since = worker.noted_since();
     void* const cell = worker.noted_cell();
     const void* const message = worker.noted_message();
@@ -231,7 +233,6 @@ void Scheduler::tell_hog(Worker& worker, HogEpisode::News news) noexcept {
     } catch (...) {
       // Out of memory: told without it.
     }
-    // It went on meanwhile: what was read may belong to two turns, and nobody is to be blamed wrongly.
     if (worker.progress() != progress) return;
     told.cell = cell;
     told.message = message;

@@ -43,9 +43,14 @@ Instant Worker::fresh_now() noexcept {
   return now_;
 }
 
-/// The owner has announced itself at the gate, and somebody is inside.
-void Worker::push_behind_visitor(Runnable* work) noexcept {
-  gate_.wait_for_visitor();
+/// The owner has announced itself at the gate, and is not inside: somebody else is, or it is stuck.
+void Worker::push_slowly(Runnable* work) noexcept {
+  if (stuck_.load(std::memory_order_relaxed)) {
+    gate_.leave();
+    return push_stuck(work);
+  }
+  if (gate_.is_diverted()) gate_.divert(false);  // the watch may have said so as the clock was read
+  gate_.enter_slowly();
   put_in_slot(work);
 }
 
@@ -140,6 +145,7 @@ void Worker::serve_spill_if_late(Instant now) noexcept {
 
 /// Behind everything that waits here, the new ones too. (Not all of a million: whoever else stands in the queue waits for them.)
 void Worker::give_way(Runnable& work) noexcept {
+  end_line();
   push_back(&work);
   const std::size_t fresh = fresh_.size() + scheduler_.spill_.size_hint();
   if (fresh != 0) owed_ = static_cast<std::uint32_t>(std::min<std::size_t>(fresh, fresh_.capacity()));
@@ -259,10 +265,37 @@ std::span<Runnable*> Worker::share_of(const InjectQueue<Runnable>& from, std::sp
 }
 
 void Worker::run(Runnable* work) noexcept {
-  begin_turn();
+  begin_line();
   scheduler_.run_(*work, *this);
+  end_line();
   note_cell(nullptr);
-  end_turn();
+  if (counts() == line_begins_) after_empty_turn();
+}
+
+/// What after_message() looks at, in a turn that has had none.
+void Worker::after_empty_turn() noexcept {
+  count_turn();
+  --clock_at_;
+  bool ends = scheduler_.inject_.size_hint() != 0;
+  if (has_come(clock_at_, handled_.load(std::memory_order_relaxed))) {
+    read_clock();
+    ends = ends || has_had_its_time();
+  }
+  if (ends) end_line();
+}
+
+bool Worker::has_had_its_time() const noexcept {
+  // relaxed: nothing is read through it.
+  return now_ - noted_since() >= scheduler_.options_.turn_time ||
+         scheduler_.stopping_.load(std::memory_order_relaxed);
+}
+
+/// It is time to read the clock, or the line has had its messages. True: the turn has to end.
+bool Worker::looks_up() noexcept {
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
+  const bool had_its_time = has_come(clock_at_, handled) && ends_by_time();
+  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
+  return had_its_time || has_come(line_end_, handled) || scheduler_.inject_.size_hint() != 0;
 }
 
 /// The clock is read; whether the turn has had its time.
@@ -271,7 +304,7 @@ bool Worker::ends_by_time() noexcept {
   if (scheduler_.scheduling_ != nullptr) [[unlikely]] {
     scheduler_.scheduling_->handled(*running_, noted_message());
   }
-  return now_ - noted_since() >= scheduler_.options_.turn_time;
+  return has_had_its_time();
 }
 
 void Worker::read_clock() noexcept {
@@ -281,10 +314,13 @@ void Worker::read_clock() noexcept {
   const Duration took = now_ - before;
   stride_ =
       took > slow_stride ? 1 : std::min(stride_ * 2, took < quick_stride ? longest_quick_stride : longest_stride);
-  until_clock_ = stride_;
-  if (stuck_.load(std::memory_order_relaxed)) stuck_.store(false, std::memory_order_relaxed);
+  clock_at_ = handled_.load(std::memory_order_relaxed) + stride_;
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]] {
+    stuck_.store(false, std::memory_order_relaxed);
+    gate_.divert(false);
+  }
   if (scheduler_.is_manual()) {
-    if (scheduler_.scheduling_ != nullptr) until_clock_ = 1;  // who decides is told of each message
+    if (scheduler_.scheduling_ != nullptr) clock_at_ -= stride_ - 1;  // who decides is told of each message
     return;
   }
   scheduler_.expire_due(now_);

@@ -197,8 +197,8 @@ TEST(M5, an_answer_whose_own_move_throws_on_its_way_fails_the_ask_at_once) {
   const auto giver = world.spawn<Giver>("giver");
   const auto out = answers();
   const auto taker = world.spawn<Taker>("taker", giver, out);
-  // Out of the handler, into the hands of who answers, and into the node that goes to the asker.
-  for (const int move : {1, 2, 3}) {
+  // Out of the handler, and into the hands of the asker.
+  for (const int move : {1, 2}) {
     out->clear();
     const Instant asked = world.now();
     taker.send(Give{move});
@@ -215,6 +215,40 @@ TEST(M5, an_answer_whose_own_move_throws_on_its_way_fails_the_ask_at_once) {
   EXPECT_TRUE(out->front().result);
 }
 
+struct Keeper {
+  explicit Keeper(std::vector<Reply<Touchy>>* k) : kept(*k) {}
+  void handle(Give, Reply<Touchy> reply) { kept.push_back(std::move(reply)); }
+  std::vector<Reply<Touchy>>& kept;
+};
+struct Patient {
+  Patient(Ref<Keeper> k, Answers o) : keeper(k), out(std::move(o)) {}
+  Task<> handle(Give give, Context& cx) {
+    const auto taken = co_await keeper.ask<Give>(give).within(1h);
+    out->push_back({taken ? Result<int>(1) : Result<int>(taken.error()), cx.now()});
+  }
+  Ref<Keeper> keeper;
+  Answers out;
+};
+
+TEST(M5, an_answer_whose_own_move_throws_when_it_is_given_from_outside_may_be_given_again) {
+  std::vector<Reply<Touchy>> kept;
+  sim::TestRuntime world;
+  const auto keeper = world.spawn<Keeper>("keeper", &kept);
+  const auto out = answers();
+  world.spawn<Patient>("patient", keeper, out).send(Give{0});
+  world.run();
+  ASSERT_EQ(kept.size(), 1U);
+  Result<Touchy> answer = Touchy();
+  Touchy::moves_left = 2;  // into the hands of Reply, and then into the node that goes through the lane
+  EXPECT_THROW(std::move(kept[0])(std::move(answer)), std::runtime_error);
+  world.run();
+  EXPECT_TRUE(out->empty());
+  std::move(kept[0])(Result<Touchy>(Touchy()));
+  world.run();
+  ASSERT_EQ(out->size(), 1U);
+  EXPECT_TRUE(out->front().result);
+}
+
 TEST(M5, an_answer_whose_own_move_throws_fails_an_ask_from_outside_at_once_too) {
   sim::TestRuntime world;
   const auto giver = world.spawn<Giver>("giver");
@@ -225,8 +259,8 @@ TEST(M5, an_answer_whose_own_move_throws_fails_an_ask_from_outside_at_once_too) 
     auto answer = pending.poll();
     return !answer ? "nothing" : *answer ? "an answer" : std::string(to_string(answer->error().code()));
   };
-  // As above, and then into the place that the asker looks at.
-  for (const int move : {1, 2, 3, 4}) EXPECT_EQ(heard_after(move), "failed") << "move " << move;
+  // Out of the handler, into the hands of who answers, and into the place that the asker looks at.
+  for (const int move : {1, 2, 3}) EXPECT_EQ(heard_after(move), "failed") << "move " << move;
   EXPECT_EQ(heard_after(0), "an answer");
 }
 

@@ -40,7 +40,7 @@ TEST(M7, a_recent_reading_is_right_to_its_error) {
   const backstage::Instant end = clock.now() + 30ms;
   for (;;) {
     const backstage::Instant before = clock.now();
-    const backstage::Instant recent = clock.recent(reading);
+    const backstage::Instant recent = clock.recently(reading);
     const backstage::Instant after = clock.now();
     ASSERT_GE(recent + backstage::Clock::recent_error, before);
     ASSERT_LE(recent, after + backstage::Clock::recent_error);
@@ -54,9 +54,9 @@ TEST(W1, a_clock_that_does_not_reckon_is_read) {
     backstage::Instant at{};
   } clock;
   backstage::Clock::Reading reading;
-  EXPECT_EQ(clock.recent(reading), clock.at);
+  EXPECT_EQ(clock.recently(reading), clock.at);
   clock.at = clock.at + std::chrono::nanoseconds(1);
-  EXPECT_EQ(clock.recent(reading), clock.at);
+  EXPECT_EQ(clock.recently(reading), clock.at);
 }
 
 }  // namespace

@@ -66,6 +66,15 @@ TEST(HogWatch, F3_ends_when_the_worker_parks) {
   EXPECT_EQ(episode.look(false, 3, 10ms, rules), News::ended);
 }
 
+TEST(HogWatch, F3_who_has_just_come_back_from_a_rest_is_not_stuck) {
+  HogEpisode episode;
+  EXPECT_EQ(episode.look(false, 7, 10ms, rules), News::none);
+  EXPECT_EQ(episode.look(true, 7, 10ms, rules), News::none);
+  EXPECT_FALSE(episode.is_stuck());
+  EXPECT_EQ(episode.look(true, 7, 10ms, rules), News::none);
+  EXPECT_TRUE(episode.is_stuck());
+}
+
 TEST(HogWatch, C9_a_look_that_comes_late_blames_nobody) {
   // The process was stopped for a minute, or its one core was busy: neither was the worker let run.
   HogEpisode episode;

@@ -239,7 +239,7 @@ struct ModelAtomics {
                    std::optional<Duration> timeout = std::nullopt) {
     return model::engine::wait(word.id(), expected, timeout.has_value());
   }
-  static bool can_expedite() { return false; }
+  static bool can_expedite() { return true; }
   static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool) { word.exchange(value); }
   static void expedite(bool) {}
   static void wake_one(Atomic<std::uint32_t>& word) { model::engine::wake(word.id(), false); }

@@ -28,6 +28,7 @@ struct Place {
   detail::Lane<Node, ModelAtomics> lane;
   model::Plain<bool> has_left_in_lane{false};
   model::Plain<Node*> left_in_lane{nullptr};
+  model::Plain<Node*> answered{nullptr};
   Mailbox::Owned queue;
 
   void leave_in_lane(Node* node) {
@@ -39,7 +40,26 @@ struct Place {
 struct Right {
   static bool leave_word(Place& place, Node& node) { return detail::leave_word(place, node); }
 };
+/// An answer: put where it is waited for, if it can be (claim_asker()).
+struct PutsIntoHands {
+  static bool leave_word(Place& place, Node& node) {
+    if (!detail::take_idle(place)) return detail::leave_word(place, node);
+    if (detail::has_no_word(place)) {
+      place.answered = &node;
+    } else {
+      place.lane.push(&node);
+    }
+    return true;
+  }
+};
 /// What could be got wrong.
+struct PutsIntoHandsBesideOtherWord {
+  static bool leave_word(Place& place, Node& node) {
+    if (!detail::take_idle(place)) return detail::leave_word(place, node);
+    place.answered = &node;
+    return true;
+  }
+};
 struct NeverLooksIntoTheLane {
   static bool leave_word(Place& place, Node& node) {
     if (!detail::take_idle(place)) return detail::leave_word(place, node);
@@ -110,14 +130,22 @@ struct World {
     second_knew = first_has_posted.load(memory_order::acquire) == 1;
     post(2);
   }
+  void ran(Node& node) {
+    int& at = when[static_cast<std::size_t>(int(node.number))];
+    model::require(at == 0, "each node is run once");
+    at = ++total;
+  }
   void take() {
+    if (Node* const node = place.answered; node != nullptr) {
+      place.answered = nullptr;
+      ran(*node);
+    }
     for (;;) {
       if (!place.has_left_in_lane) place.leave_in_lane(place.lane.take_all());
       Node* const node = place.left_in_lane;
       if (node == nullptr) return;
       place.leave_in_lane(static_cast<Node*>(node->lane_next));
-      model::require(when[static_cast<std::size_t>(int(node->number))] == 0, "each node is run once");
-      when[static_cast<std::size_t>(int(node->number))] = ++total;
+      ran(*node);
     }
   }
   /// As the run loop parks, and goes idle.
@@ -168,6 +196,16 @@ TEST(HandOverModel, M3_word_for_a_parked_actor_is_run_once_and_in_order) {
 TEST(HandOverModel, M3_word_for_an_idle_actor_is_run_once_and_in_order) {
   const auto report = two_posters<Right, Rests::idle>();
   EXPECT_TRUE(model::shown(report, "2 posters (2 and 1)|owner that goes idle, 3 preemptions, 1 old read").passed())
+      << report.failure;
+}
+TEST(HandOverModel, M3_answers_for_a_parked_actor_are_run_once_and_in_order) {
+  const auto report = two_posters<PutsIntoHands, Rests::parked>();
+  EXPECT_TRUE(model::shown(report, "2 who answer (2 and 1)|owner that parks, 3 preemptions, 1 old read").passed())
+      << report.failure;
+}
+TEST(HandOverModel, M3_answers_for_an_idle_actor_are_run_once_and_in_order) {
+  const auto report = two_posters<PutsIntoHands, Rests::idle>();
+  EXPECT_TRUE(model::shown(report, "2 who answer (2 and 1)|owner that goes idle, 3 preemptions, 1 old read").passed())
       << report.failure;
 }
 TEST(HandOverModel, M3_holds_in_many_random_schedules) {
@@ -267,6 +305,9 @@ TEST(HandOverModelControl, finds_word_that_is_handed_over_in_a_place_that_is_nob
 TEST(HandOverModelControl, finds_word_that_overtakes_what_lies_in_the_lane) {
   const auto report = two_posters<NeverLooksIntoTheLane, Rests::parked>();
   EXPECT_NE(report.failure.find("order"), std::string::npos) << report.summary();
+}
+TEST(HandOverModelControl, finds_an_answer_that_overtakes_what_lies_in_the_lane) {
+  EXPECT_FALSE((two_posters<PutsIntoHandsBesideOtherWord, Rests::parked>().failure.empty()));
 }
 TEST(HandOverModelControl, finds_a_poster_that_writes_what_is_the_owners) {
   EXPECT_FALSE((two_posters<HandsOverWhatItDoesNotOwn, Rests::parked>().failure.empty()));

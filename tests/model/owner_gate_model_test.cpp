@@ -51,6 +51,25 @@ struct World {
   void at_end() { model::require(taken[1] == 1 && taken[2] == 1, "and nothing is lost"); }
 };
 using Right = World<detail::OwnerGate<ModelAtomics>>;
+/// Where the system has no barrier for all threads: the owner always takes the slow way.
+struct Costly : ModelAtomics {
+  static bool can_expedite() { return false; }
+  static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool cheap) {
+    if (cheap) {
+      word.store(value, memory_order::relaxed);
+    } else {
+      word.exchange(value);
+    }
+  }
+};
+/// Diverted and not, while the owner comes and goes.
+struct Diverting : Right {
+  void visitor_who_diverts() {
+    gate.divert(true);
+    visitor();
+    gate.divert(false);
+  }
+};
 
 TEST(OwnerGateModel, F1_the_owner_and_a_visitor_never_take_the_same_in_all_interleavings) {
   using W = Right;
@@ -63,6 +82,20 @@ TEST(OwnerGateModel, F1_two_visitors_exclude_each_other) {
   const auto report = model::check<W>({.preemptions = 3, .old_reads = 1},
                                       {{"owner", &W::owner}, {"visitor", &W::visitor}, {"another", &W::visitor}});
   EXPECT_TRUE(model::shown(report, "owner|2 visitors, 3 preemptions, 1 old read").passed()) << report.failure;
+}
+TEST(OwnerGateModel, F3_an_owner_that_is_diverted_excludes_visitors_like_any_other) {
+  using W = Diverting;
+  const auto report = model::check<W>({.preemptions = 3, .old_reads = 1},
+                                      {{"owner", &W::owner}, {"visitor", &W::visitor_who_diverts}});
+  EXPECT_TRUE(model::shown(report, "owner|visitor who diverts, 3 preemptions, 1 old read").passed())
+      << report.failure;
+}
+TEST(OwnerGateModel, F1_holds_where_announcing_alone_orders_nothing) {
+  using W = World<detail::OwnerGate<Costly>>;
+  const auto report =
+      model::check<W>({.preemptions = 3, .old_reads = 2}, {{"owner", &W::owner}, {"visitor", &W::visitor}});
+  EXPECT_TRUE(model::shown(report, "owner|visitor without barriers, 3 preemptions, 2 old reads").passed())
+      << report.failure;
 }
 TEST(OwnerGateModel, holds_in_many_random_schedules_of_two_visitors) {
   using W = Right;

@@ -73,13 +73,17 @@ decltype(auto) unmoved(X&& x) {
 /// What is needed to say why no answer came, and whom the asker waits for meanwhile.
 struct AskRecord {
   Cell* target = nullptr;
+  const MessageDescriptor* ask = nullptr;  // null: a request to nobody
+  Instant sent{};
   std::uint32_t generation = 0;
   std::uint32_t position = 0;
   std::uint32_t taken_when_sent = 0;
-  Instant sent{};
-  std::string_view actor;
-  std::string_view message;
+
+  [[nodiscard]] std::string_view actor() const noexcept { return ask != nullptr ? ask->actor : "nobody"; }
+  [[nodiscard]] std::string_view message() const noexcept { return ask != nullptr ? ask->message : "a request"; }
 };
+/// As post_from_turn(), of a request, which is never held; its asker waits from now on. Notes in `record` where in line it stands.
+void post_request(WorkerContext& context, Cell& cell, Envelope& envelope, AskRecord& record);
 [[nodiscard]] Error timeout_error(const AskRecord& record, Instant now);
 /// How many messages the target has taken from its mailbox, to tell later how many stood before a request.
 [[nodiscard]] std::uint32_t taken_from(Cell& target) noexcept;
@@ -100,70 +104,100 @@ class RequestFor {
  public:
   using Block = AskEnvelope<M, T>;
 
+ private:
+  struct Address {
+    const MessageDescriptor* ask;
+    Cell* target;  // null: nobody, and there is no message
+    std::uint32_t generation;
+  };
+  static constexpr std::size_t message_at = (sizeof(Address) + alignof(M) - 1) / alignof(M) * alignof(M);
+
+ public:
   /// `ask` is null when the target is.
   template <class... X>
   RequestFor(const MessageDescriptor* ask, Cell* target, std::uint32_t generation, X&&... parts)
-      : ask_(ask), target_(target), generation_(generation) {
-    memory_ = allocate_frame(std::max(sizeof(M), sizeof(ReplyNode<T>)));
+      : to_(::new(allocate_frame_of_size<std::max(message_at + sizeof(M), sizeof(ReplyNode<T>))>())
+                Address{ask, target, generation}) {
     if (target == nullptr) return;
-    const Visit visit(target);
-    if (visit.core() == nullptr) return;
+    if (context_beside(target) == nullptr) [[unlikely]] {
+      const Visit visit(target);
+      if (visit.core() == nullptr) {
+        to_->target = nullptr;
+        return;
+      }
+    }
     try {
-      message_ = ::new (memory_) M{unmoved(std::forward<X>(parts))...};
+      ::new (at()) M{unmoved(std::forward<X>(parts))...};
     } catch (...) {
-      deallocate_frame(memory_);
+      deallocate_frame(to_);
       throw;
     }
   }
-  RequestFor(RequestFor&& other) noexcept
-      : ask_(other.ask_),
-        target_(other.target_),
-        generation_(other.generation_),
-        message_(std::exchange(other.message_, nullptr)),
-        memory_(std::exchange(other.memory_, nullptr)) {}
+  RequestFor(RequestFor&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
   RequestFor& operator=(RequestFor&&) = delete;
   ~RequestFor() {
-    if (message_ != nullptr) std::destroy_at(message_);
-    if (memory_ != nullptr) deallocate_frame(memory_);
+    if (to_ != nullptr) discard();
   }
 
-  /// Fills in the record as far as it is known before the request is sent, `sent` aside.
-  void describe(AskRecord& record) const noexcept {
-    record.target = target_;
-    record.generation = generation_;
-    record.actor = ask_ != nullptr ? ask_->actor : std::string_view("nobody");
-    record.message = type_name<M>();
+  /// As far as it is known before the request is sent.
+  [[nodiscard]] AskRecord record() const noexcept {
+    if (to_ == nullptr) return {};  // sent already, or moved from: a request to nobody
+    return {.target = to_->target, .ask = to_->ask, .generation = to_->generation};
   }
-  /// Sends it; the answer comes to `port`. `record` is one that describe() has filled in.
+  /// Sends it in a turn of `asker`; the answer comes to its await of that number. The rest as below.
+  void send_from(Cell& asker, std::uint32_t number, Instant deadline, bool is_noted, AskRecord& record) {
+    Cell* const target = to_ != nullptr ? to_->target : nullptr;
+    WorkerContext* const context = target != nullptr ? context_beside(target) : nullptr;
+    if (context == nullptr) [[unlikely]]
+      return send(PortOf{&asker, number, deadline, is_noted}, record);
+    settle(*context->core, context);
+    const HandingOver to(target, is_plain_data<M>);
+    auto* const out = build<Block>(*context->core, context, *to_->ask, to_->generation,
+                                   PortOf{&asker, number, deadline, is_noted}, std::move(message()));
+    out->port.slot = vacate();
+    post_request(*context, *target, out->head, record);
+  }
+  /// Sends it; the answer comes to `port`. `record` is what record() has said.
   void send(ReplyPort&& port, AskRecord& record) {
     settle_turn();
-    if (message_ == nullptr) {
-      answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor)));
+    Cell* const target = to_ != nullptr ? to_->target : nullptr;
+    if (target == nullptr) {
+      answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor())));
       return;
     }
-    const Visit visit(target_);
+    const Visit visit(target);
     if (visit.core() == nullptr) {
-      answer<T>(std::move(port), Error(Errc::gone, "the runtime of " + std::string(record.actor) + " is over"));
+      answer<T>(std::move(port), Error(Errc::gone, "the runtime of " + std::string(record.actor()) + " is over"));
       return;
     }
     // The runtime frees envelopes by their size, so this one has to come from its pool.
-    const HandingOver to(target_, is_plain_data<M>);
-    auto* const out =
-        build<Block>(*visit.core(), visit.context(), *ask_, generation_, std::move(port), std::move(*message_));
-    // Where the message stood until now is where its answer will stand.
-    std::destroy_at(std::exchange(message_, nullptr));
-    if (out->port.cell != nullptr) out->port.slot = std::exchange(memory_, nullptr);
-    record.taken_when_sent = taken_from(*target_);
+    const HandingOver to(target, is_plain_data<M>);
+    auto* const out = build<Block>(*visit.core(), visit.context(), *to_->ask, to_->generation, std::move(port),
+                                   std::move(message()));
+    if (void* const memory = vacate(); out->port.cell != nullptr) {
+      out->port.slot = memory;
+    } else {
+      deallocate_frame(memory);
+    }
+    record.taken_when_sent = taken_from(*target);
     count_sent(*visit.core(), visit.context());
-    post(*visit.core(), visit.context(), *target_, out->head, &record.position);
+    post(*visit.core(), visit.context(), *target, out->head, &record.position);
   }
 
  private:
-  const MessageDescriptor* ask_;
-  Cell* target_;
-  std::uint32_t generation_;
-  M* message_ = nullptr;    // in memory_, until it is sent
-  void* memory_ = nullptr;  // a frame
+  [[nodiscard]] void* at() const noexcept { return reinterpret_cast<std::byte*>(to_) + message_at; }
+  [[nodiscard]] M& message() const noexcept { return *std::launder(static_cast<M*>(at())); }
+  /// The message has moved out: where it stood until now is where its answer will stand.
+  [[nodiscard]] void* vacate() noexcept {
+    std::destroy_at(&message());
+    return std::exchange(to_, nullptr);
+  }
+  [[gnu::noinline]] void discard() noexcept {
+    if (to_->target != nullptr) std::destroy_at(&message());
+    deallocate_frame(to_);
+  }
+
+  Address* to_;  // and the message behind it, until it is sent: in a frame, in which its answer has room
 };
 
 /// A request to an actor of a known type.
@@ -184,13 +218,15 @@ struct AskEdge {
  protected:
   // Polymorphic, so that it is found among an actor's awaiters.
   AskEdge() = default;
+  explicit AskEdge(const AskRecord& record) noexcept : record_(record) {}
   ~AskEdge() = default;
 };
 
 template <class M, class T>
 class AskAwait final : public ResultAwaiter<T>, public AskEdge {
  public:
-  AskAwait(RequestFor<M, T> request, Duration within) : request_(std::move(request)), within_(within) {}
+  AskAwait(RequestFor<M, T>&& request, Duration within)
+      : AskEdge(request.record()), request_(std::move(request)), within_(within) {}
 
   bool await_ready() {
     if (current_cell() != nullptr) return false;
@@ -206,13 +242,10 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
     const bool keeps_turn = root != nullptr && root->kind == RootKind::turn;
     if (keeps_turn) this->probe_at_ = record_.sent + cycle_probe_after;
     this->enlist(cell, handle, deadline);
-    ReplyPort port(&cell, cell.generation(), this->number_, deadline);
-    request_.describe(record_);
-    if (keeps_turn) {
-      // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
-      if ((port.is_noted = note_waiting(cell, record_, this->number_))) noted_ = &cell;
-    }
-    request_.send(std::move(port), record_);
+    // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
+    const bool is_noted = keeps_turn && note_waiting(cell, record_, this->number_);
+    if (is_noted) noted_ = &cell;
+    request_.send_from(cell, this->number_, deadline, is_noted, record_);
   }
   Result<T> await_resume() {
     over();
@@ -238,7 +271,7 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
 template <class M, class T>
 class [[nodiscard]] AskWithin {
  public:
-  AskWithin(RequestFor<M, T> request, Duration within) : request_(std::move(request)), within_(within) {}
+  AskWithin(RequestFor<M, T>&& request, Duration within) : request_(std::move(request)), within_(within) {}
   AskWithin(AskWithin&&) noexcept = default;
   AskAwait<M, T> operator co_await() && { return AskAwait<M, T>(std::move(request_), within_); }
   using value_type = Result<T>;
@@ -254,7 +287,7 @@ class [[nodiscard]] AskWithin {
 template <class M, class T>
 class [[nodiscard]] Ask {
  public:
-  explicit Ask(detail::RequestFor<M, T> request) : request_(std::move(request)) {}
+  explicit Ask(detail::RequestFor<M, T>&& request) : request_(std::move(request)) {}
   Ask(Ask&&) noexcept = default;
   [[nodiscard]] detail::AskWithin<M, T> within(Duration d) && {
     return detail::AskWithin<M, T>(std::move(request_), d);

@@ -135,6 +135,7 @@ void Context::pipe(Task<T> task, Ref<A> target) {
   static_assert(Handles<A, T>, "the target has no handle() for exactly the type that the task yields");
   detail::run_root(cell(), detail::RootKind::beside, std::move(task), Instant::never(), "pipe",
                    [target](detail::Cell&, Task<T>& done) { target.send(done.take()); });
+  detail::this_turn->asked = nullptr;  // the handler goes on
 }
 
 }  // namespace v0

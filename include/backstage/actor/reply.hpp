@@ -53,8 +53,9 @@ void give_back_slot(const Cell& asker, void* slot) noexcept;
 /// Where an answer goes: to an await of an actor, or to a thread outside. Moved, never copied: one answer.
 struct ReplyPort {
   ReplyPort() = default;
-  ReplyPort(Cell* asker, std::uint32_t asker_generation, std::uint32_t asker_number, Instant until) noexcept
-      : cell(asker), generation(asker_generation), number(asker_number), deadline(until) {}
+  ReplyPort(Cell* asker, std::uint32_t asker_generation, std::uint32_t asker_number, Instant until,
+            bool noted = false) noexcept
+      : cell(asker), generation(asker_generation), number(asker_number), is_noted(noted), deadline(until) {}
   ReplyPort(std::shared_ptr<OutsideAsk> asker, Instant until) noexcept : outside(std::move(asker)), deadline(until) {}
   ReplyPort(ReplyPort&& other) noexcept
       : cell(std::exchange(other.cell, nullptr)),
@@ -93,15 +94,29 @@ struct ReplyPort {
   bool has_begun = false;  // its request was handled, and failed, at least once
   Instant deadline = Instant::never();
 };
+/// A port is built of it where it is to stand.
+struct PortOf {
+  Cell* asker;
+  std::uint32_t number;
+  Instant deadline;
+  bool is_noted;
+  operator ReplyPort() const noexcept {  // NOLINT(google-explicit-constructor)
+    return ReplyPort(asker, asker->generation(), number, deadline, is_noted);
+  }
+};
 /// Whether the asker is known to wait no longer: it was told of a circle, was cancelled, or has ended.
 [[nodiscard]] inline bool is_given_up(const ReplyPort& port) noexcept {
   if (!port.is_noted) return false;
+  // relaxed: a stale look handles a request that nobody waits for, which a slower asker would have got, too.
+  const auto is_over = [&]() noexcept {
+    return port.cell->waits_number() != port.number ||
+           port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation;
+  };
+  if (context_beside(port.cell) != nullptr) [[likely]]
+    return is_over();
   // The note is not the cell's own memory: of an asker of another Runtime it may be going just now.
   const Visit visit(port.cell);
-  // relaxed: a stale look handles a request that nobody waits for, which a slower asker would have got, too.
-  return visit.core() == nullptr ||
-         (port.cell->waits_number() != port.number ||
-          port.cell->gate.load(std::memory_order_relaxed) >> gate_bit::bits != port.generation);
+  return visit.core() == nullptr || is_over();
 }
 /// A request that was taken out of the mailbox and is not handled: counted as expired instead.
 void skip_request(Cell& cell, const MessageDescriptor& descriptor) noexcept;
@@ -116,7 +131,7 @@ struct ReplyNode : LaneNode {
   std::uint32_t number = 0;
 };
 
-/// An await whose result is a Result<T> that comes through the lane.
+/// An await whose result is a Result<T> that is put into it, or comes through the lane.
 template <class T>
 struct ResultAwaiter : Awaiter {
   std::optional<Result<T>> result_;
@@ -133,10 +148,15 @@ void run_reply(LaneNode& node, Cell* cell) {
   if (awaiter != nullptr) cell->wake_awaiter(*awaiter);
 }
 
-/// Afterwards the port is nobody's. What T's own move throws, or the want of memory where none was reserved, leaves it as
-/// it was.
+/// The await that an answer is for, if its actor stands waiting and is left no other word: then the place is the caller's, who puts
+/// the answer where it is waited for and lets the actor go on. Null: the answer has to go through the lane. (hand_over.hpp)
+[[nodiscard]] Awaiter* claim_asker(Cell& asker, std::uint32_t generation, std::uint32_t number) noexcept;
+/// `unused`: what was reserved for an answer on its way.
+void let_asker_go_on(Cell& asker, Awaiter& answered, void* unused) noexcept;
+
+/// answer() to whom it cannot be put into the hands.
 template <class T>
-void answer(ReplyPort&& port, Result<T>&& result) {
+[[gnu::noinline]] void answer_otherwise(ReplyPort&& port, Result<T>&& result) {
   Cell* const asker = port.cell;
   if (asker == nullptr) {
     auto outside = std::exchange(port.outside, nullptr);
@@ -168,15 +188,46 @@ void answer(ReplyPort&& port, Result<T>&& result) {
   asker->post_lane(*node);
 }
 
+/// Afterwards the port is nobody's. What T's own move throws, or the want of memory where none was reserved, leaves it as
+/// it was.
+template <class T>
+inline void answer(ReplyPort&& port, Result<T>&& result) {
+  Cell* const asker = port.cell;
+  if (asker != nullptr && context_beside(asker) != nullptr) [[likely]] {
+    if (Awaiter* const waiting = claim_asker(*asker, port.generation, port.number)) [[likely]] {
+      auto& into = static_cast<ResultAwaiter<T>*>(waiting)->result_;
+      if constexpr (std::is_nothrow_move_constructible_v<Result<T>>) {
+        into.emplace(std::move(result));
+      } else {
+        try {
+          into.emplace(std::move(result));
+        } catch (...) {
+          asker->schedule();
+          throw;
+        }
+      }
+      port.cell = nullptr;
+      return let_asker_go_on(*asker, *waiting, std::exchange(port.slot, nullptr));
+    }
+  }
+  answer_otherwise<T>(std::move(port), std::move(result));
+}
+
 /// An error with a text if there is memory for one, else the code alone: for where nothing may be thrown.
 [[nodiscard]] Error error_if_memory(Errc code, std::string_view text) noexcept;
 
 /// Who answers for a handler's return value: nobody, or the asker. Unanswered, the request has failed.
 struct NoAnswer {
   template <class T>
-  void operator()(Result<T>) noexcept {}
+  void operator()(Result<T>&&) noexcept {}
   [[nodiscard]] Instant deadline() const noexcept { return Instant::never(); }
 };
+template <class T>
+void answer_failed(ReplyPort&& port) noexcept {
+  answer<T>(
+      std::move(port),
+      error_if_memory(Errc::failed, "the actor failed or was ended while it handled the request").and_may_have_run());
+}
 template <class T>
 class AskAnswer {
  public:
@@ -184,13 +235,9 @@ class AskAnswer {
   AskAnswer(AskAnswer&&) noexcept = default;
   AskAnswer& operator=(AskAnswer&&) = delete;
   ~AskAnswer() {
-    if (port_) {
-      answer<T>(std::move(port_),
-                error_if_memory(Errc::failed, "the actor failed or was ended while it handled the request")
-                    .and_may_have_run());
-    }
+    if (port_) answer_failed<T>(std::move(port_));
   }
-  void operator()(Result<T> result) {
+  void operator()(Result<T>&& result) {
     settle_turn();
     answer<T>(std::move(port_), std::move(result));
   }
@@ -201,13 +248,35 @@ class AskAnswer {
   ReplyPort port_;
 };
 
+/// The same for a handler that has answered when it returns: the port stays where it stands.
+template <class T>
+class AnswerInPlace {
+ public:
+  explicit AnswerInPlace(ReplyPort& port) noexcept : port_(&port) {}
+  AnswerInPlace(const AnswerInPlace&) = delete;
+  AnswerInPlace& operator=(const AnswerInPlace&) = delete;
+  ~AnswerInPlace() {
+    if (*port_) [[unlikely]]
+      answer_failed<T>(std::move(*port_));
+  }
+  void operator()(Result<T>&& result) {
+    settle_turn();
+    answer<T>(std::move(*port_), std::move(result));
+  }
+  [[nodiscard]] Instant deadline() const noexcept { return port_->deadline; }
+  [[nodiscard]] ReplyPort release() noexcept { return std::move(*port_); }
+
+ private:
+  ReplyPort* port_;
+};
+
 /// The same for a request that may be handled again (retry_failed): the right to answer lies in `holder`, which is kept
 /// until the handler has ended; unanswered, it stays there for the next incarnation.
 template <class T>
 class KeptAnswer {
  public:
   explicit KeptAnswer(ReplyPort& holder) noexcept : holder_(&holder), deadline_(holder.deadline) {}
-  void operator()(Result<T> result) {
+  void operator()(Result<T>&& result) {
     settle_turn();
     answer<T>(std::move(*holder_), std::move(result));
   }

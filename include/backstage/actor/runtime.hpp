@@ -315,8 +315,7 @@ PendingAnswer<reply_t<A, M>> OutsideRequest<A, M>::polled_within(Duration d) && 
   const Clock& clock = runtime_.environment().clock();
   const Instant deadline = clock.now() + d;
   auto state = std::make_shared<detail::OutsideAskOf<T>>();
-  detail::AskRecord record;
-  request_.describe(record);
+  detail::AskRecord record = request_.record();
   request_.send(detail::ReplyPort(state, deadline), record);
   return PendingAnswer<T>(std::move(state), deadline, clock);
 }
@@ -328,11 +327,10 @@ Result<reply_t<A, M>> OutsideRequest<A, M>::within(Duration d) && {
                  "runtime.ask blocks its thread: inside an actor use co_await ref.ask<...>().within(...)");
   }
   const Clock& clock = runtime_.environment().clock();
-  detail::AskRecord record;
+  detail::AskRecord record = request_.record();
   record.sent = clock.now();
   const Instant deadline = record.sent + d;
   auto state = std::make_shared<detail::OutsideAskOf<T>>();
-  request_.describe(record);
   request_.send(detail::ReplyPort(state, deadline), record);
   using State = detail::OutsideAskOf<T>;
   runtime_.wait_until(

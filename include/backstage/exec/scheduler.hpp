@@ -116,7 +116,7 @@ class alignas(kApart) Worker {
   /// Reads the clock.
   Instant fresh_now() noexcept;
   /// Now, give or take Clock::recent_error.
-  Instant recent_now() noexcept { return clock_.recent(recent_); }
+  Instant recent_now() noexcept { return clock_.recently(recent_); }
   /// What only it changes, and a visitor while it is stuck.
   [[nodiscard]] OwnerGate<>& gate() noexcept { return gate_; }
   [[nodiscard]] bool is_stuck() const noexcept { return stuck_.load(std::memory_order_relaxed); }
@@ -129,6 +129,8 @@ class alignas(kApart) Worker {
     noted_message_.store(nullptr, std::memory_order_relaxed);
     turn_.cell.store(cell, std::memory_order_relaxed);
   }
+  /// The same for who notes a message before anybody's code runs.
+  void note_turn(void* cell) noexcept { turn_.cell.store(cell, std::memory_order_relaxed); }
   void note(const void* message) noexcept { noted_message_.store(message, std::memory_order_relaxed); }
   [[nodiscard]] void* noted_cell() const noexcept { return turn_.cell.load(std::memory_order_relaxed); }
   [[nodiscard]] const void* noted_message() const noexcept { return noted_message_.load(std::memory_order_relaxed); }
@@ -144,6 +146,20 @@ class alignas(kApart) Worker {
 
   /// To be called after each message of a turn. True: the turn has to end.
   [[nodiscard]] bool after_message() noexcept;
+  /// What it has done so far: messages; and lines, and turns that were not messages alone.
+  struct Counts {
+    std::uint32_t handled = 0;
+    std::uint32_t turns = 0;
+    friend bool operator==(const Counts&, const Counts&) = default;
+  };
+  [[nodiscard]] Counts counts() const noexcept {
+    return {handled_.load(std::memory_order_relaxed), turns_.load(std::memory_order_relaxed)};
+  }
+  /// To be called after a turn that was not messages alone; `before`: counts() as it began.
+  void after_long_turn(Counts before) noexcept {
+    if (handled_.load(std::memory_order_relaxed) == before.handled) return after_empty_turn();
+    count_turn();  // a turn that begins with one long message is not taken for what came behind the last message of this one
+  }
   /// After that, for work that is far behind: whether its turn goes on although it has had its messages. Within the turn's
   /// time, unless something came from outside, and not for ever.
   [[nodiscard]] bool goes_on() noexcept;
@@ -155,7 +171,7 @@ class alignas(kApart) Worker {
   friend class Scheduler;
 
   void push_stuck(Runnable* work) noexcept;
-  void push_behind_visitor(Runnable* work) noexcept;
+  void push_slowly(Runnable* work) noexcept;
   void put_in_slot(Runnable* work) noexcept;
   void push_back(Runnable* work) noexcept;
   void push_new(Runnable* work) noexcept;
@@ -180,8 +196,16 @@ class alignas(kApart) Worker {
   }
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
-  void begin_turn() noexcept;
-  void end_turn() noexcept;
+  void begin_line() noexcept;
+  void after_empty_turn() noexcept;
+  void count_turn() noexcept { turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  void end_line() noexcept;
+  [[nodiscard]] bool looks_up() noexcept;
+  [[nodiscard]] bool has_had_its_time() const noexcept;
+  /// Whether a count has reached `at`; both wrap.
+  [[nodiscard]] static bool has_come(std::uint32_t at, std::uint32_t count) noexcept {
+    return static_cast<std::int32_t>(count - at) >= 0;
+  }
   void read_clock() noexcept;
   [[nodiscard]] bool ends_by_time() noexcept;
   void share_if_late() noexcept;
@@ -202,6 +226,12 @@ class alignas(kApart) Worker {
   Slot<Runnable> slot_;          // behind the gate: the owner's next, which visitors take only while it is `stuck_`
   NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
   unsigned streak_ = 0;
+  // Turns in a row, the first from anywhere and the others from the slot or what is new: bounded together.
+  unsigned line_left_ = 0;  // turns that it may still have
+  unsigned line_given_ = 0;
+  Counts line_begins_;
+  std::uint32_t line_end_ = 0;  // of handled_
+  std::uint32_t look_at_ = 0;   // the earlier of line_end_ and clock_at_
   unsigned run_ = 0;
   unsigned made_ = 0;
   std::uint32_t fresh_seen_ = 0;  // the oldest new work at the last look, and since when it has been that
@@ -211,13 +241,12 @@ class alignas(kApart) Worker {
   bool spill_seen_ = false;  // since spill_since_ there has been some
   Instant spill_since_{};
   unsigned alternate_ = 0;
-  std::size_t ahead_ = 0;  // of what ran over, at least that much is older than queue_
-  unsigned between_ = 0;   // turns from queue_ since others' was taken back
-  unsigned messages_ = 0;
-  unsigned went_on_ = 0;    // times, in this turn
-  unsigned most_messages_;  // of a turn
+  std::size_t ahead_ = 0;   // of what ran over, at least that much is older than queue_
+  unsigned between_ = 0;    // turns from queue_ since others' was taken back
+  unsigned went_on_ = 0;    // times, in this line
+  unsigned most_messages_;  // of a line
   Runnable* running_ = nullptr;
-  unsigned until_clock_ = 1;
+  std::uint32_t clock_at_ = 1;  // of handled_: when the clock is to be read
   unsigned stride_ = 1;
   Instant now_{};
   std::atomic<std::int64_t> turn_began_{0};
@@ -232,7 +261,7 @@ class alignas(kApart) Worker {
   Random random_;
   TimerShard timers_;
   alignas(kApart) std::atomic<std::uint32_t> handled_{0};  // messages
-  std::atomic<std::uint32_t> turns_{0};
+  std::atomic<std::uint32_t> turns_{0};                    // Counts::turns
   std::atomic<bool> busy_{false};
   std::atomic<bool> stuck_{false};
   std::atomic<bool> inside_{false};  // its thread is in work()
@@ -261,7 +290,7 @@ class Scheduler {
   void start();
   /// Ends and joins the workers; what is still queued is not run (see run_leftovers). Not from a worker.
   void stop() noexcept;
-  /// Tells the workers to end after their present turn and gives them until `within` has passed. True: all are out,
+  /// Tells the workers to end after their present line and gives them until `within` has passed. True: all are out,
   /// and joined. False: those that is_inside() names did not come back; they are detached, and nothing that they may
   /// touch may ever be freed.
   [[nodiscard]] bool stop_within(Duration within) noexcept;
@@ -334,7 +363,7 @@ class Scheduler {
   bool tend_spares(Watching& watching, unsigned stuck, bool more) noexcept;
   void start_spare() noexcept;
   void share_of_stuck(Worker& worker, RunQueue<Runnable>& taken) noexcept;
-  void tell_hog(Worker& worker, HogEpisode::News news) noexcept;
+  void tell_hog(Worker& worker, HogEpisode::News news, std::uint32_t progress) noexcept;
   /// All workers that were ever begun. acquire: pairs with the release that published the last of them.
   [[nodiscard]] std::span<const std::unique_ptr<Worker>> known() const noexcept {
     return {workers_.data(), known_.load(std::memory_order_acquire)};
@@ -369,24 +398,29 @@ class Scheduler {
 
 inline bool Worker::after_message() noexcept {
   // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
-  handled_.store(handled_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (until_clock_ <= 1) {
-    if (ends_by_time()) return true;
-  } else {
-    --until_clock_;
-  }
-  return ++messages_ >= most_messages_ || scheduler_.inject_.size_hint() != 0;
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed) + 1;
+  handled_.store(handled, std::memory_order_relaxed);
+  if (has_come(look_at_, handled)) return looks_up();
+  return scheduler_.inject_.size_hint() != 0;
 }
 
-inline void Worker::begin_turn() noexcept {
-  messages_ = 0;
+/// What stands in line is bounded as one: so many messages, so much time, so many turns.
+inline void Worker::begin_line() noexcept {
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
+  count_turn();  // so that the watch tells its first message from the last one before a rest
+  line_begins_ = counts();
+  line_end_ = handled + most_messages_;
+  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
   went_on_ = 0;
+  turn_.asked = nullptr;
   turn_began_.store(now_.ns, std::memory_order_relaxed);  // relaxed: for reports, and its own
-  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // Whoever cranks by hand counts the turns.
+  line_given_ = line_left_ = scheduler_.is_manual() ? 0 : longest_streak - std::min(streak_, longest_streak);
 }
 
-inline void Worker::end_turn() noexcept {
-  if (messages_ == 0 && --until_clock_ == 0) read_clock();  // else after_message() has seen to it
+inline void Worker::end_line() noexcept {
+  streak_ += line_given_ - line_left_;
+  line_given_ = line_left_ = 0;
 }
 
 inline void Worker::put_in_slot(Runnable* work) noexcept {
@@ -397,20 +431,15 @@ inline void Worker::put_in_slot(Runnable* work) noexcept {
 
 // All that is rare is a call in last place, so that nothing has to be kept over it.
 inline void Worker::push(Runnable* work) noexcept {
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    return push_stuck(work);
   if (!gate_.announce()) [[unlikely]]
-    return push_behind_visitor(work);
+    return push_slowly(work);
   put_in_slot(work);
 }
 
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
-  // What comes from outside and the end of all are looked at after each turn; whether to stand aside, or to retire, when the
-  // streak is over. Whoever cranks by hand counts the turns.
-  if (streak_ >= longest_streak || scheduler_.inject_.size_hint() != 0 ||
-      scheduler_.stopping_.load(std::memory_order_relaxed) || scheduler_.is_manual()) {
-    return nullptr;
-  }
+  // What comes from outside ends the turn after each message, and with it the line (give_way). Whether all is to end, or this worker to
+  // stand aside or to retire, is looked at when the line is over.
+  if (line_left_ == 0) return nullptr;
   Runnable* next = nullptr;
   if (!slot_.empty()) {
     gate_.enter();
@@ -419,21 +448,20 @@ inline void Worker::push(Runnable* work) noexcept {
   } else if (fresh_.size() != 0) {
     next = next_new_in_line();
   }
-  if (next == nullptr) return nullptr;  // nothing, or a visitor was quicker
-  ++streak_;
-  end_turn();
-  begin_turn();
+  if (next != nullptr) --line_left_;  // else there is nothing, or a visitor was quicker
   return next;
 }
 
 inline bool Worker::goes_on() noexcept {
   constexpr std::uint32_t most_times = 63;
-  if (messages_ < most_messages_ || went_on_ == most_times || scheduler_.inject_.size_hint() != 0 ||
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
+  if (!has_come(line_end_, handled) || went_on_ == most_times || scheduler_.inject_.size_hint() != 0 ||
       now_ - noted_since() >= scheduler_.options_.turn_time) {
     return false;
   }
   ++went_on_;
-  messages_ = 0;
+  line_end_ = handled + most_messages_;
+  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
   return true;
 }
 

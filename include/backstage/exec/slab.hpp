@@ -147,7 +147,7 @@ class SlabCache {
       Rack& rack = racks_[slab_detail::class_of(bytes)];
       if (slab_detail::Block* block = rack.first) [[likely]] {
         rack.first = block->next;
-        --rack.count;
+        ++rack.room;
         return block;
       }
     }
@@ -162,7 +162,7 @@ class SlabCache {
     if (block == nullptr) [[unlikely]]
       return nullptr;
     rack.first = block->next;
-    --rack.count;
+    ++rack.room;
     return block;
   }
 
@@ -171,7 +171,7 @@ class SlabCache {
     if (bytes > slab_detail::max_pooled || !put_at_hand(p, slab_detail::class_of(bytes))) [[unlikely]]
       deallocate_slowly(p, bytes);
   }
-  void deallocate(void* p, BlockSize size) noexcept {
+  void deallocate(void* p, const BlockSize& size) noexcept {
     if (!put_at_hand(p, size.class_)) [[unlikely]]
       deallocate_slowly(p, size.bytes());
   }
@@ -196,18 +196,20 @@ class SlabCache {
   /// that `first` stays null and both directions end in the slow path without a further question here.
   struct Rack {
     slab_detail::Block* first = nullptr;
-    std::uint32_t count = 0;
+    std::uint32_t room = 0;  // so many blocks fewer than its capacity
     std::uint32_t capacity = 0;
     slab_detail::Block* second = nullptr;
     std::uint32_t second_count = 0;
+
+    [[nodiscard]] std::uint32_t count() const noexcept { return capacity - room; }
   };
 
   /// False: its magazine is full.
   [[nodiscard]] bool put_at_hand(void* p, std::size_t c) noexcept {
     Rack& rack = racks_[c];
-    if (rack.count >= rack.capacity) return false;
+    if (rack.room == 0) return false;
     rack.first = ::new (p) slab_detail::Block(rack.first);
-    ++rack.count;
+    --rack.room;
     return true;
   }
   /// A size whose blocks are aligned so.

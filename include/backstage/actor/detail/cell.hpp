@@ -257,6 +257,7 @@ class alignas(128) Cell final : public Context, public Runnable {
   [[nodiscard]] Awaiter* find_awaiter(std::uint32_t number) const noexcept;
   /// The awaiter is ready: resumes its coroutine, now or when the turn is free.
   void wake_awaiter(Awaiter& awaiter);
+  void wake_answered();
   void arm_await_clock(Instant at);
 
   /// `word` is the actor's own for it; the runtime has none.
@@ -277,7 +278,10 @@ class alignas(128) Cell final : public Context, public Runnable {
   [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool begins() const noexcept;
   [[nodiscard]] bool is_over_at_once(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] bool parks_at_once() noexcept;
+  [[nodiscard]] bool is_over_answered(Worker& worker, Core& core, WorkerContext& context);
   void leave_place(Core& core, WorkerContext* context) noexcept;
+  void run_otherwise(Worker& worker, Core& core, WorkerContext& context);
   void run_at_length(Worker& worker, Core& core, WorkerContext* context);
   void tell_status(Status before, Status next, std::string_view word);
 };

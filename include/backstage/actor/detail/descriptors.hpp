@@ -174,6 +174,16 @@ consteval bool is_retried() {
   }
 }
 
+/// Whether the answer is what a handler returns that does not wait.
+template <class A, class M>
+consteval bool answers_at_once() {
+  if constexpr (is_retried<A, M>()) {
+    return !Unwrapped<handler_result_t<A, M>>::is_task;
+  } else {
+    return false;
+  }
+}
+
 template <class A, class M>
 Handled handle_plain(Cell& cell, Envelope& envelope) {
   auto& whole = reinterpret_cast<PlainEnvelope<M>&>(envelope);
@@ -251,8 +261,13 @@ Handled handle_ask(Cell& cell, Envelope& envelope) {
       }
     }
   }
-  AskAnswer<T> sink(std::move(whole.port));
-  return dispatch_to<A>(sink, cell, whole.message);
+  if constexpr (answers_at_once<A, M>()) {
+    AnswerInPlace<T> sink(whole.port);
+    return dispatch_to<A>(sink, cell, whole.message);
+  } else {
+    AskAnswer<T> sink(std::move(whole.port));
+    return dispatch_to<A>(sink, cell, whole.message);
+  }
 }
 template <class A, class M>
 void abandon_ask(Envelope& envelope, Errc why) noexcept {

@@ -65,6 +65,8 @@ struct Outbox {
 /// What each worker counts; Turn::context points to it. On lines of its own: it writes there with each message.
 struct alignas(kApart) WorkerContext {
   CoreFace* core = nullptr;
+  Worker* worker = nullptr;    // whose it is
+  SlabCache* cache = nullptr;  // the worker's
   MessageCounters counters;
   Outbox outbox;
   /// Free cells of this worker's own: spawning and ending take the lock of all cells once for half of these.
@@ -75,6 +77,14 @@ struct alignas(kApart) WorkerContext {
   /// Numbers for unnamed actors that this worker may give out.
   std::uint64_t next_unnamed = 0;
   std::uint64_t last_unnamed = 0;
+  /// Of Turn::asked: when it was sent, and `counters.handled` then.
+  Instant asked_at{};
+  std::uint64_t asked_after = 0;
+
+  void note(Worker& whose) noexcept {
+    worker = &whose;
+    cache = whose.turn().cache;
+  }
 };
 [[nodiscard]] inline WorkerContext* context_for(const CoreFace* core) noexcept {
   if (this_turn == nullptr || this_turn->context == nullptr) return nullptr;
@@ -129,11 +139,11 @@ inline void count_sent(CoreFace& core, WorkerContext* context) noexcept {
 }
 
 [[nodiscard]] inline void* new_block(CoreFace& core, WorkerContext* context, std::size_t bytes) {
-  return context != nullptr ? this_turn->cache->allocate(bytes) : core.pool->shared().allocate(bytes);
+  return context != nullptr ? context->cache->allocate(bytes) : core.pool->shared().allocate(bytes);
 }
 inline void free_block(CoreFace& core, WorkerContext* context, void* block, std::size_t bytes) noexcept {
   if (context != nullptr) {
-    this_turn->cache->deallocate(block, bytes);
+    context->cache->deallocate(block, bytes);
   } else {
     core.pool->shared().deallocate(block, bytes);
   }
@@ -186,9 +196,9 @@ template <class Block, class... X>
 
 /// Frees an envelope's memory; its payload is destroyed already.
 inline void free_envelope(CoreFace& core, WorkerContext* context, Envelope& envelope) noexcept {
-  const BlockSize size = envelope.descriptor().size;
+  const BlockSize& size = envelope.descriptor().size;
   if (context != nullptr) {
-    this_turn->cache->deallocate(&envelope, size);
+    context->cache->deallocate(&envelope, size);
   } else {
     core.pool->shared().deallocate(&envelope, size.bytes());
   }

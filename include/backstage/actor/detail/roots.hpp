@@ -53,18 +53,21 @@ struct Awaiter {
   [[nodiscard]] virtual std::string describe_wait() const;
 
   void enlist(Cell& cell, std::coroutine_handle<> handle, Instant until);
-  void delist() noexcept;
+  void delist() noexcept {
+    if (cell_ != nullptr) unlink();
+  }
   [[nodiscard]] bool listed() const noexcept { return cell_ != nullptr; }
 
   Cell* cell_ = nullptr;
-  Awaiter* previous_ = nullptr;
-  Awaiter* next_ = nullptr;
-  Root* root_ = nullptr;
-  std::coroutine_handle<> handle_{};
-  Instant deadline_ = Instant::never();
   Instant probe_at_ = Instant::never();
-  Instant since_{};
-  std::uint32_t number_ = 0;
+  // Said by enlist(), and nothing before: many are made.
+  Awaiter* previous_;
+  Awaiter* next_;
+  Root* root_;
+  std::coroutine_handle<> handle_;
+  Instant deadline_;
+  Instant since_;
+  std::uint32_t number_;
   bool ready_ = false;
   bool yields_ = false;
 
@@ -73,6 +76,9 @@ struct Awaiter {
   Awaiter(const Awaiter&) = delete;
   Awaiter& operator=(const Awaiter&) = delete;
   ~Awaiter() { delist(); }
+
+ private:
+  void unlink() noexcept;
 };
 
 }  // namespace detail

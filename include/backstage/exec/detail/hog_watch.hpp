@@ -30,9 +30,9 @@ class HogEpisode {
 
   /// One look: whether the worker is in a turn, its count of messages and turns, and the time since the last look.
   [[nodiscard]] News look(bool in_turn, std::uint32_t progress, Duration since_last, const HogRules& rules) noexcept {
-    const bool same = in_turn && seen_once_ && progress == seen_;
+    const bool same = in_turn && was_in_turn_ && progress == seen_;
     seen_ = progress;
-    seen_once_ = true;
+    was_in_turn_ = in_turn;
     if (!same) {
       stuck_for_ = Duration::zero();
       const bool ended = open_;
@@ -52,7 +52,7 @@ class HogEpisode {
 
  private:
   std::uint32_t seen_ = 0;
-  bool seen_once_ = false;
+  bool was_in_turn_ = false;
   bool open_ = false;
   Duration stuck_for_{0};
 };

@@ -15,7 +15,7 @@
 // and then looks for the owner; at least one sees the other. The owner's half needs no barrier where the visitor can put
 // one into all threads of the process at once (membarrier): whatever the owner was doing, its store comes before that barrier, and
 // the visitor sees it, or its look comes behind it, and it sees the visitor. Atomics::announce() and
-// Atomics::expedite() are these halves; where the system has no such call both are ordinary seq_cst exchanges.
+// Atomics::expedite() are these halves; where the system has no such call both are ordinary seq_cst exchanges, in enter_slowly().
 #pragma once
 
 #include <cstdint>
@@ -36,43 +36,61 @@ class OwnerGate {
   /// Owner.
   void enter() noexcept {
     if (!announce()) [[unlikely]]
-      wait_for_visitor();
+      enter_slowly();
   }
   /// Owner: enter() in two steps, for who has something to call in last place. False: it is not inside yet, and has to
-  /// wait_for_visitor().
+  /// enter_slowly(), or to leave().
   [[nodiscard]] bool announce() noexcept {
-    Atomics::announce(inside_, 1, cheap_);
+    Atomics::announce(inside_, 1, true);
     // seq_cst: the other half of Dekker's pattern (on x86 a plain load); its acquire part pairs with the release in depart().
-    return visitor_.load(std::memory_order_seq_cst) == 0;
+    return outside_.load(std::memory_order_seq_cst) == 0;
   }
-  [[gnu::noinline, gnu::cold]] void wait_for_visitor() noexcept {
+  [[gnu::noinline, gnu::cold]] void enter_slowly() noexcept {
     do {
       leave();
-      while (visitor_.load(std::memory_order_acquire) != 0) Atomics::pause();
-    } while (!announce());
+      while ((outside_.load(std::memory_order_acquire) & visitor) != 0) Atomics::pause();
+      Atomics::announce(inside_, 1, cheap_);
+    } while ((outside_.load(std::memory_order_seq_cst) & visitor) != 0);
   }
   /// Owner.
   void leave() noexcept {
     // release: what was done inside is seen by whoever then finds the owner outside.
     inside_.store(0, std::memory_order_release);
   }
+  /// Anybody: as long as it is on, announce() fails, so that the owner looks at what he would have no time to look at each time.
+  void divert(bool on) noexcept {
+    // release: whoever finds it on sees why; pairs with the owner's look.
+    if (on) {
+      outside_.fetch_or(diverted, std::memory_order_release);
+    } else {
+      outside_.fetch_and(~diverted, std::memory_order_relaxed);
+    }
+  }
+  [[nodiscard]] bool is_diverted() const noexcept {
+    return (outside_.load(std::memory_order_relaxed) & diverted) != 0;
+  }
 
   /// Anybody else. True: the owner stays out until depart().
   [[nodiscard]] bool visit() noexcept {
     // seq_cst: half of Dekker's pattern, and one visitor at a time.
-    if (visitor_.exchange(1, std::memory_order_seq_cst) != 0) return false;
+    if ((outside_.fetch_or(visitor, std::memory_order_seq_cst) & visitor) != 0) return false;
     Atomics::expedite(cheap_);
     // seq_cst: the look; its acquire part pairs with the release in leave().
     if (inside_.load(std::memory_order_seq_cst) == 0) return true;
     depart();
     return false;
   }
-  void depart() noexcept { visitor_.store(0, std::memory_order_release); }
+  void depart() noexcept { outside_.fetch_and(~visitor, std::memory_order_release); }
 
  private:
-  typename Atomics::template Atomic<std::uint32_t> inside_{0};   // the owner writes
-  typename Atomics::template Atomic<std::uint32_t> visitor_{0};  // visitors write
+  // Whatever is not 0 makes the owner take the slow way.
+  static constexpr std::uint32_t visitor = 1;  // somebody is inside, or looks whether he may
+  static constexpr std::uint32_t diverted = 2;
+  static constexpr std::uint32_t costly = 4;  // constant: announce() alone orders nothing here
+
   const bool cheap_ = Atomics::can_expedite();
+  typename Atomics::template Atomic<std::uint32_t> inside_{0};  // the owner writes
+  typename Atomics::template Atomic<std::uint32_t> outside_{cheap_ ? 0 : costly};
 };
 
 /// What stands behind a gate: a pointer that is changed inside only, and that anybody may look at without going in.

@@ -26,6 +26,7 @@ struct Turn {
   void* context = nullptr;           // per-worker data of the floor above (counters, free cells)
   std::atomic<void*> cell{nullptr};  // the actor that is running, or null; its thread writes, the watch reads
   void* root = nullptr;              // the root coroutine that is running, or null
+  const void* asked = nullptr;       // the request sent last, as long as nobody's code has been run since
   void* handing_to = nullptr;        // the actor for which a message is being built, while it may carry a Reply
 };
 
@@ -48,6 +49,7 @@ inline void drive(std::coroutine_handle<> first) {
   Turn& turn = *this_turn;
   while (first) {
     turn.next = nullptr;
+    turn.asked = nullptr;
     first.resume();
     first = turn.next;
   }
@@ -95,6 +97,17 @@ inline void deallocate_frame(void* frame) noexcept {
   } else {
     ::operator delete(static_cast<void*>(header));
   }
+}
+
+/// allocate_frame() for a size that is known when it is compiled: what is at hand is taken here.
+template <std::size_t bytes>
+inline void* allocate_frame_of_size() {
+  constexpr std::size_t whole = bytes + sizeof(FrameHeader);
+  if (Turn* const turn = this_turn; turn != nullptr && turn->cache != nullptr) [[likely]] {
+    if (void* const block = turn->cache->allocate_at_hand(whole)) [[likely]]
+      return new (block) FrameHeader{turn->pool, whole} + 1;
+  }
+  return allocate_frame(bytes);
 }
 
 }  // namespace detail

@@ -88,6 +88,11 @@ class MessageList {
   [[nodiscard]] Push try_push(Node* node, std::uint32_t* position = nullptr) noexcept {
     return link(node, node, 1, position, [this] { return told_limit(); });
   }
+  /// The same of one that nothing was ever linked to.
+  [[nodiscard]] Push try_push_new(Node* node, std::uint32_t* position = nullptr) noexcept {
+    assert(node->next.load(std::memory_order_relaxed) == nullptr);
+    return link_ended(node, node, 1, position, [this] { return told_limit(); });
+  }
   /// The same by what the owner has taken, not by what it has told of that: it reads the owner's line, and is for whoever had to wait
   /// or would be refused otherwise. Above half of what the word counts, by a look at the depth before the push.
   [[nodiscard]] Push try_push_now(Node* node, const Owned& owned, std::uint32_t* position = nullptr) noexcept {
@@ -116,18 +121,23 @@ class MessageList {
   /// Owner. The next node, or null (empty, or a sender stands between its exchange and its link).
   /// `retired` is the node taken before, whose memory the caller may now reuse, or null.
   Node* take(Owned& owned, Node*& retired) noexcept {
-    retired = nullptr;
+    Node* const last = owned.last;
+    Node* const next = take_behind(last, owned);
+    retired = next != nullptr ? last : nullptr;
+    return next;
+  }
+  /// The same for an owner who knows which is `owned.last`, and retires it himself if there is a next one.
+  Node* take_behind(Node* last, Owned& owned) noexcept {
     Node* next = nullptr;
-    if (owned.last == nullptr) {
+    if (last == nullptr) {
       // acquire: pairs with the release in link().
       next = first_.load(std::memory_order_acquire);
       if (next == nullptr) return nullptr;
       // relaxed: only a push that finds the list empty writes it again, and it synchronises through tail_.
       first_.store(nullptr, std::memory_order_relaxed);
     } else {
-      next = owned.last->next.load(std::memory_order_acquire);
+      next = last->next.load(std::memory_order_acquire);
       if (next == nullptr) return nullptr;
-      retired = owned.last;
     }
     owned.last = next;
     // relaxed: read as a hint by senders, and exactly by the first sender after an idle spell through tail_.
@@ -140,21 +150,22 @@ class MessageList {
 
   /// Owner. Gives the ownership up if nothing is queued. False: something is, or is just being pushed.
   bool try_idle(Owned& owned, Node*& retired) noexcept {
-    retired = nullptr;
-    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
     Node* const last = owned.last;
-    std::uint64_t expected = last != nullptr ? pack(last, taken) : pack(awake, taken);
     // relaxed: a look before the costly exchange, which decides.
-    if (tail_.load(std::memory_order_relaxed) != expected) return false;
+    const bool gave_up =
+        tail_.load(std::memory_order_relaxed) == ended_by(last, owned) && try_idle_behind(last, owned);
+    retired = gave_up ? last : nullptr;
+    return gave_up;
+  }
+  /// The same for an owner who knows which is `owned.last`, retires it himself, and does not look again and again: without the look.
+  bool try_idle_behind(Node* last, Owned& owned) noexcept {
+    std::uint64_t expected = ended_by(last, owned);
     // Of much room take() has told nearly all.
     if (owned.bound.load(std::memory_order_relaxed) < 16 * news_every) tell_limit(owned);
     // Cleared first: after the exchange another thread may own the list already.
     owned.last = nullptr;
     // seq_cst: first half of Dekker's pattern with wake(); its release part publishes the owner's state to the next owner.
-    if (tail_.compare_exchange_strong(expected, pack(idle, taken), std::memory_order_seq_cst)) {
-      retired = last;
-      return true;
-    }
+    if (tail_.compare_exchange_strong(expected, pack(idle, expected), std::memory_order_seq_cst)) return true;
     owned.last = last;
     return false;
   }
@@ -199,6 +210,11 @@ class MessageList {
     assert(bits % 8 == 0 && bits >> 48U == 0 && "a node's address fits into the tail word");
     return bits << (count_bits - 3) | (count & count_mask);
   }
+  /// The tail when nothing was pushed behind what has been taken.
+  static std::uint64_t ended_by(const Node* last, const Owned& owned) noexcept {
+    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
+    return last != nullptr ? pack(last, taken) : pack(awake, taken);
+  }
   static std::uint64_t address(std::uint64_t word) noexcept { return word >> count_bits; }
   static std::uint64_t pack(std::uint64_t address, std::uint64_t count) noexcept {
     return address << count_bits | (count & count_mask);
@@ -220,8 +236,14 @@ class MessageList {
 
   template <class LimitNow>
   Push link(Node* first, Node* last, std::uint32_t count, std::uint32_t* position, LimitNow limit_now) noexcept {
-    // relaxed, as the links before it: published by the exchange and by whoever links `first`, below.
+    // relaxed, as the links before it: published by the exchange and by whoever links `first`, in link_ended().
     last->next.store(nullptr, std::memory_order_relaxed);
+    return link_ended(first, last, count, position, limit_now);
+  }
+
+  template <class LimitNow>
+  Push link_ended(Node* first, Node* last, std::uint32_t count, std::uint32_t* position,
+                  LimitNow limit_now) noexcept {
     // relaxed: a guess, confirmed by the exchange.
     std::uint64_t before = tail_.load(std::memory_order_relaxed);
     std::uint64_t after = 0;
