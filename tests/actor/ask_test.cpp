@@ -182,13 +182,14 @@ struct Giver {
     return {};
   }
 };
+template <class Asked>
 struct Taker {
-  explicit Taker(Ref<Giver> g, Answers o) : giver(g), out(std::move(o)) {}
+  Taker(Ref<Asked> g, Answers o) : giver(g), out(std::move(o)) {}
   Task<> handle(Give give, Context& cx) {
-    const auto taken = co_await giver.ask<Give>(give).within(1h);
+    const auto taken = co_await giver.template ask<Give>(give).within(1h);
     out->push_back({taken ? Result<int>(1) : Result<int>(taken.error()), cx.now()});
   }
-  Ref<Giver> giver;
+  Ref<Asked> giver;
   Answers out;
 };
 
@@ -196,7 +197,7 @@ TEST(M5, an_answer_whose_own_move_throws_on_its_way_fails_the_ask_at_once) {
   sim::TestRuntime world;
   const auto giver = world.spawn<Giver>("giver");
   const auto out = answers();
-  const auto taker = world.spawn<Taker>("taker", giver, out);
+  const auto taker = world.spawn<Taker<Giver>>("taker", giver, out);
   // Out of the handler, and into the hands of the asker.
   for (const int move : {1, 2}) {
     out->clear();
@@ -220,22 +221,13 @@ struct Keeper {
   void handle(Give, Reply<Touchy> reply) { kept.push_back(std::move(reply)); }
   std::vector<Reply<Touchy>>& kept;
 };
-struct Patient {
-  Patient(Ref<Keeper> k, Answers o) : keeper(k), out(std::move(o)) {}
-  Task<> handle(Give give, Context& cx) {
-    const auto taken = co_await keeper.ask<Give>(give).within(1h);
-    out->push_back({taken ? Result<int>(1) : Result<int>(taken.error()), cx.now()});
-  }
-  Ref<Keeper> keeper;
-  Answers out;
-};
 
 TEST(M5, an_answer_whose_own_move_throws_when_it_is_given_from_outside_may_be_given_again) {
   std::vector<Reply<Touchy>> kept;
   sim::TestRuntime world;
   const auto keeper = world.spawn<Keeper>("keeper", &kept);
   const auto out = answers();
-  world.spawn<Patient>("patient", keeper, out).send(Give{0});
+  world.spawn<Taker<Keeper>>("taker", keeper, out).send(Give{0});
   world.run();
   ASSERT_EQ(kept.size(), 1U);
   Result<Touchy> answer = Touchy();

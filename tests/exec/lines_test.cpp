@@ -97,7 +97,7 @@ struct World {
   int turns = 0;
 };
 
-TEST(F1, a_line_has_seventeen_turns_and_then_the_queue_has_one) {
+TEST(F1, a_line_has_sixteen_turns_and_then_the_queue_has_one) {
   const auto lines = World(0).play(1);
   ASSERT_GE(lines.size(), 2U);
   Line all;
@@ -115,7 +115,7 @@ TEST(F1, a_line_has_64_messages_however_many_turns_handle_them) {
 TEST(F1, a_line_has_its_100_microseconds_however_many_turns_take_them) {
   // Each reading is 60 us later than the last: after the first message of the line, and after its second.
   const auto lines = World(60'000).play(1);
-  ASSERT_GE(lines.size(), 2U);
+  ASSERT_GE(lines.size(), 4U);
   for (std::size_t i = 1; i < 4; ++i) EXPECT_LE(lines[i].size(), 2U) << "line " << i;
 }
 
