@@ -119,8 +119,8 @@ bool Lifecycle::accepts(const Cell& cell) noexcept {
   return cell.interleaved() < cell.policy().interleaved + (planted(Mistake::interleaved_one_too_many) ? 1U : 0U);
 }
 
-/// begin(), make_actor() and after_init() for the first life of one that nobody has said anything of: without hooks, and nobody hears
-/// of it. What reset() set is as it was.
+/// What is left of begin(), make_actor() and after_init() for the first life of one that nobody has said anything of, nor hears of,
+/// without an event loop. What reset() set is as it was.
 void Lifecycle::begin_plainly(Cell& cell) {
   CellRest& rest = cell.rest();
   rest.incarnation = 1;
@@ -134,16 +134,40 @@ void Lifecycle::begin_plainly(Cell& cell) {
     return fail_by_exception(cell, Failure::Stage::constructor, "constructor");
   }
   rest.constructed = true;
-  if (cell.extras != nullptr || !is_unheard(cell) || rest.stop_ordered) return after_init(cell);
-  settle_turn();  // what the constructor sent
+  if (cell.ops().has_init && !is_init_over(cell)) return;
+  if (!is_unheard(cell) || rest.stop_ordered) return after_init(cell);
+  settle_turn();  // what the constructor sent, and init
   rest.init_succeeded = true;
   cell.phase = Phase::running;
-  cell.status.store(Status::running, std::memory_order_relaxed);
+  note_that_it_runs(cell);
+}
+
+/// Calls the hook. False: it failed, or waits.
+bool Lifecycle::is_init_over(Cell& cell) {
+  say(cell, Status::initializing);
+  try {
+    maybe_fault(cell, "actor.init");
+    this_turn->worker->note(&hook_name::init);
+    if (cell.ops().init(cell) == Handled::suspended) {
+      arm_stop_timer(cell, cell.policy().start_within);
+      return false;
+    }
+  } catch (...) {
+    fail_by_exception(cell, Failure::Stage::init, "init");
+    return false;
+  }
+  return cell.turn_root() == nullptr;
+}
+
+/// A status that init set (idle, outage ...) is kept.
+void Lifecycle::note_that_it_runs(Cell& cell) {
+  const Status now = cell.status.load(std::memory_order_relaxed);
+  if (now == Status::initializing || now == Status::starting) say(cell, Status::running);
+  cell.rest().began = this_turn->worker->coarse_now();
 }
 
 void Lifecycle::begin(Cell& cell) {
-  if (cell.incarnation() == 0 && !cell.ops().has_init && !cell.ops().has_loop && is_unheard(cell))
-    return begin_plainly(cell);
+  if (cell.incarnation() == 0 && !cell.ops().has_loop && is_unheard(cell)) return begin_plainly(cell);
   ++cell.rest().incarnation;
   cell.phase = Phase::initializing;
   cell.rest().init_succeeded = false;
@@ -177,19 +201,7 @@ void Lifecycle::begin(Cell& cell) {
     fail_by_exception(cell, Failure::Stage::constructor, "constructor");
     return;
   }
-  if (!cell.ops().has_init) {
-    after_init(cell);
-    return;
-  }
-  say(cell, Status::initializing);
-  try {
-    maybe_fault(cell, "actor.init");
-    this_turn->worker->note(&hook_name::init);
-    if (cell.ops().init(cell) == Handled::suspended) return arm_stop_timer(cell, cell.policy().start_within);
-  } catch (...) {
-    return fail_by_exception(cell, Failure::Stage::init, "init");
-  }
-  if (cell.turn_root() == nullptr) after_init(cell);
+  if (!cell.ops().has_init || is_init_over(cell)) after_init(cell);
 }
 
 void Lifecycle::make_actor(Cell& cell) {
@@ -233,10 +245,7 @@ void Lifecycle::after_init(Cell& cell) {
   settle_turn();  // what init sent, before anybody hears that it has ended
   cell.rest().init_succeeded = true;
   cell.phase = Phase::running;
-  // A status that init set (idle, outage ...) is kept.
-  const Status now = cell.status.load(std::memory_order_relaxed);
-  if (now == Status::initializing || now == Status::starting) say(cell, Status::running);
-  cell.rest().began = this_turn->worker->coarse_now();
+  note_that_it_runs(cell);
   if (cell.extras != nullptr) {
     note_up(cell);
     // Ordered to stop meanwhile, it has what is left of stop_within.

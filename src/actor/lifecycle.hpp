@@ -67,9 +67,11 @@ struct Lifecycle {
   static void reap(Cell& parent, Cell& child);
   /// A place that is begun for the first time, or by its parent's next incarnation.
   static void first_start(Cell& cell);
-  /// The object in the place is gone, or goes on living in the next incarnation.
   static void begin_plainly(Cell& cell);
+  /// The object in the place is gone, or goes on living in the next incarnation.
   static void make_actor(Cell& cell);
+  [[nodiscard]] static bool is_init_over(Cell& cell);
+  static void note_that_it_runs(Cell& cell);
   /// Throws when a simulated world wants the hook that comes next to fail. Never in the real world.
   static void maybe_fault(const Cell& cell, std::string_view point);
   static void end_of_time(Cell& cell);

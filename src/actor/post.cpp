@@ -157,7 +157,6 @@ namespace {
   if (!plain || worker.is_stuck() || (begins && !cell.mailbox.has_room(Outbox::least_room))) {
     settle(core, &context);
     outbox.to = &cell;
-    outbox.generation = envelope.generation;
     return post(core, &context, cell, envelope);
   }
   worker.gate().enter();
@@ -204,7 +203,6 @@ namespace {
 [[gnu::noinline]] void post_behind(WorkerContext& context, Cell& cell, Envelope& envelope) {
   settle(*context.core, &context);
   context.outbox.to = &cell;
-  context.outbox.generation = envelope.generation;
   post(*context.core, &context, cell, envelope);
 }
 
@@ -215,16 +213,14 @@ namespace {
 void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope) {
   MessageCounters::bump(context.counters.sent);
   Outbox& outbox = context.outbox;
-  const std::uint32_t generation = envelope.generation;
   if (outbox.to != nullptr) {
-    if (outbox.to == &cell && outbox.generation == generation) return post_next(context, cell, envelope);
+    if (outbox.to == &cell) return post_next(context, cell, envelope);
     if (!outbox.empty()) [[unlikely]]
       return post_behind(context, cell, envelope);
   }
   outbox.to = &cell;
-  outbox.generation = generation;
   // acquire: as in post().
-  if (cell.gate.load(std::memory_order_acquire) == generation << gate_bit::bits) [[likely]] {
+  if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {
     const Push pushed = cell.mailbox.try_push_new(&envelope);
     if (pushed == Push::idle) return context.worker->push(&cell);
     if (pushed == Push::busy) return;

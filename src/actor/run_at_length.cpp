@@ -35,7 +35,7 @@ void resume_ready(Cell& cell) {
 void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   if (envelope.generation != cell.generation()) return drop_late(core, context, envelope);
   const MessageDescriptor& known = envelope.descriptor();
-  if (known.kind == SendKind::ask && drop_expired(cell, core, context, envelope)) return;
+  if (envelope.is_ask() && drop_expired(cell, core, context, envelope)) return;
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
   count_handled(cell, *context);
@@ -60,7 +60,7 @@ void handle_again(Cell& cell, Core& core, WorkerContext* context) {
   } const guard{core, context, std::exchange(extras.in_hand, nullptr)};
   const std::uint32_t tries = extras.tries;
   const std::string_view* const message = &guard.envelope->descriptor().message;
-  if (guard.envelope->descriptor().kind == SendKind::ask) {
+  if (guard.envelope->is_ask()) {
     const auto& port = *reinterpret_cast<const ReplyPort*>(guard.envelope + 1);
     if (port.deadline <= this_turn->worker->fresh_now()) {
       extras.tries = 0;
@@ -217,8 +217,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
       const bool later = planted(Mistake::command_behind_data) && phase == Phase::running &&
                          Lifecycle::accepts(*this) && !mailbox.empty(queue);
       if ((bits & signal::ordered) != 0 && !later) Lifecycle::obey_orders(*this);
-      const bool is_answered = extras != nullptr && extras->answered != nullptr;
-      if (!later && (is_answered || has_left_in_lane || !lane.empty(std::memory_order_relaxed))) run_lane(*this);
+      if (!later && (is_answered() || is_word_in_lane())) run_lane(*this);
       if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
         while (Lifecycle::advance(*this)) {
         }
@@ -302,12 +301,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
           if (own_commands != 0) continue;  // of a destructor of what was dropped meanwhile
           if (mailbox.try_idle(queue, retired)) {
             retire(core, context, retired);
-            // Dekker: who left word before finding us busy is found here.
-            constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
-            if (((signals.load(std::memory_order_seq_cst) & word) != 0 || !lane.empty(std::memory_order_seq_cst)) &&
-                mailbox.wake()) {
-              continue;
-            }
+            if (is_awake_again()) continue;
             return;
           }
           // A sender stands between its exchange and its link (or is preempted there): not worth waiting for long.

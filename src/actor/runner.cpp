@@ -22,62 +22,83 @@ template <class T>
 
 }  // namespace
 
-/// At the beginning of a turn: as is_calm(), by what the last one left. Only what others give may have changed since.
-inline bool Cell::begins_calmly() const noexcept {
+/// At the beginning of a turn: as is_calm(), by what the last one left; the lane aside. Only what others give may have changed since.
+inline bool Cell::begins_calmly() noexcept {
   // acquire: as in run_at_length().
   const std::uint32_t seen = signals.load(std::memory_order_acquire);
-  if (!calm) return is_calm(seen);
-  const bool is_left_alone = seen == signal::alive && !has_left_in_lane && lane.empty(std::memory_order_relaxed);
+  if (!calm) {
+    if (!is_calm(seen)) return false;
+    calm = true;  // until whoever called hears otherwise
+    return true;
+  }
+  const bool is_left_alone = seen == signal::alive && !has_left_in_lane;
   assert(!is_left_alone || is_calm(seen) || !lane.empty(std::memory_order_relaxed));
   return is_left_alone;
 }
 
+/// For nothing: there is no message, or a sender stands in the middle of its push. True: it is idle.
+bool Cell::goes_idle(Envelope* last, Core& core, WorkerContext& context) noexcept {
+  if (!mailbox.try_idle_behind(last, queue)) return false;
+  if (last != nullptr) free_envelope(core, &context, *last);
+  return !is_awake_again();
+}
+
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
 [[gnu::always_inline]] inline bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
-  if (!calm) calm = true;  // until whoever called hears otherwise
   Cell* me = this;
-  Envelope* last = queue.last;
-  const MessageDescriptor* known = last != nullptr ? &last->descriptor() : nullptr;
+  Envelope* const handled_last = me->queue.last;
+  Envelope* envelope = me->mailbox.look_behind(handled_last);
+  // What was left there before a message was sent goes first.
+  if (!me->lane.empty(std::memory_order_relaxed)) return false;
+  if (envelope == nullptr) [[unlikely]]
+    return me->goes_idle(handled_last, core, context);
+  // Said twice, so that nearly always nothing is asked of it.
+  if (handled_last == nullptr) [[likely]] {
+    me->mailbox.take_found(envelope, nullptr, me->queue);
+  } else {
+    me->mailbox.take_found(envelope, handled_last, me->queue);
+    free_envelope(core, &context, *handled_last);
+  }
   for (;;) {
-    Envelope* const envelope = me->mailbox.take_behind(last, me->queue);
-    if (envelope == nullptr) {
-      if (!me->mailbox.try_idle_behind(last, me->queue)) return false;
-      if (last != nullptr) context.cache->deallocate(last, known->size);
-      // Dekker: who left word before finding us busy is found here.
-      constexpr std::uint32_t word = signal::commands | signal::side_queue | signal::room;
-      return ((me->signals.load(std::memory_order_seq_cst) & word) == 0 &&
-              me->lane.empty(std::memory_order_seq_cst)) ||
-             !me->mailbox.wake();
-    }
-    if (last != nullptr) context.cache->deallocate(last, known->size);
-    last = envelope;
-    known = &envelope->descriptor();
+    const MessageDescriptor& known = envelope->descriptor();
     Handled outcome = Handled::done;
-    if (envelope->generation != me->place_generation) {
+    if (envelope->generation != me->place_generation) [[unlikely]] {
       drop_late(core, &context, *envelope);
-    } else if (known->kind != SendKind::ask || !drop_expired(*me, core, &context, *envelope)) {
+    } else if (!envelope->is_ask() || !drop_expired(*me, core, &context, *envelope)) {
       count_handled(*me, context);
-      worker.note(&known->message);
-      outcome = known->handle(*me, *envelope);
+      worker.note(&known.message);
+      outcome = known.handle(*me, *envelope);
     }
     end_outbox(core, context);
     me = unknown(me);
     // acquire: as in run_at_length().
     const std::uint32_t seen = me->signals.load(std::memory_order_acquire);
-    const bool yields = (seen & signal::yield) != 0;
-    if (worker.after_message() || yields) {
-      if (yields || me->mailbox.depth(me->queue) < far_behind || !worker.goes_on()) {
-        me->calm = false;  // not looked at
-        worker.give_way(*me);
-        return true;
-      }
+    if (worker.after_message() &&
+        (me->mailbox.depth(me->queue) < far_behind || (seen & signal::yield) != 0 || !worker.goes_on()))
+      return me->gives_way(worker);
+    if (outcome == Handled::done ? !me->stays_calm(seen) : !me->is_calm(seen)) {
+      if ((seen & signal::yield) != 0) return me->gives_way(worker);
+      return outcome != Handled::done && me->parks_at_once();
     }
-    if (outcome == Handled::done) {
-      if (!me->stays_calm(seen)) return false;
-    } else if (!me->is_calm(seen)) {
-      return me->parks_at_once();
+    Envelope* const last = envelope;
+    envelope = me->mailbox.look_behind(last);
+    if (envelope == nullptr) {
+      if (!me->mailbox.try_idle_behind(last, me->queue)) return false;
+      context.cache->deallocate(last, known.size);
+      return !me->is_awake_again();
     }
+    // As above. (Where none is queued the lane is looked at in any case.)
+    if (!me->lane.empty(std::memory_order_relaxed)) return false;
+    me->mailbox.take_found(envelope, last, me->queue);
+    context.cache->deallocate(last, known.size);
   }
+}
+
+/// True: the turn is over, and the next one begins by looking round.
+bool Cell::gives_way(Worker& worker) noexcept {
+  calm = false;
+  worker.give_way(*this);
+  return true;
 }
 
 /// A coroutine that waits keeps its turn, and nothing else is to be done: then it is parked, as at the end of the long way, and is
@@ -124,21 +145,26 @@ inline bool Cell::begins() const noexcept {
   }
 }
 
-/// What one of its coroutines waited for is there, and goes on before whatever is in the lane. False: the turn goes on, the long way.
-bool Cell::is_over_answered(Worker& worker, Core& core, WorkerContext& context) {
+/// Word was left for it, and nothing else is to be seen to first: what one of its coroutines waited for, that goes on before whatever is in
+/// the lane; a child that has ended.
+inline bool Cell::has_word() const noexcept {
   // acquire: as in run_at_length(). Alive first: before that nothing else is its own.
-  if (signals.load(std::memory_order_acquire) != signal::alive || extras == nullptr || extras->answered == nullptr ||
-      phase != Phase::running || own_commands != 0) {
-    return false;
-  }
+  return signals.load(std::memory_order_acquire) == signal::alive && phase == Phase::running && own_commands == 0 &&
+         !planted(Mistake::command_behind_data) && (is_answered() || is_word_in_lane());
+}
+
+/// Takes what was left for it, then what is queued. False: the turn goes on, the long way.
+bool Cell::is_over_with_word(Worker& worker, Core& core, WorkerContext& context) {
+  if (!has_word()) return false;
   try {
-    wake_answered();
+    if (is_answered()) wake_answered();
+    if (is_word_in_lane()) {
+      run_lane(*this);
+      worker.turn().asked = nullptr;  // others' code ran behind whoever may have asked
+    }
     end_outbox(core, context);
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
-    if ((seen & signal::yield) != 0) {
-      worker.give_way(*this);
-      return true;
-    }
+    if ((seen & signal::yield) != 0) return gives_way(worker);
     return is_calm(seen) ? run_calm_again(worker, core, context) : parks_at_once();
   } catch (...) {
     end_outbox(core, context);
@@ -158,7 +184,7 @@ void RunLoop::run(Runnable& first, Worker& worker) {
   Runnable* next = &first;
   do {
     Cell& cell = static_cast<Cell&>(*next);
-    worker.note_turn(&cell);
+    unknown(&worker)->note_turn(&cell);
     if (!cell.is_over_calmly(worker, core, context)) cell.run_otherwise(worker, core, context);
     next = worker.next_in_line();
   } while (next != nullptr);
@@ -170,7 +196,7 @@ void Cell::run_otherwise(Worker& worker, Core& core, WorkerContext& context) {
   // Whatever is run in here may take its time; who goes on with an answer, and waits again, has done nothing since it asked.
   Turn& turn = worker.turn();
   turn.asked = nullptr;
-  if (!is_over_answered(worker, core, context)) {
+  if (!is_over_with_word(worker, core, context)) {
     if (!begins() || !is_over_at_once(worker, core, context)) run_at_length(worker, core, &context);
     turn.asked = nullptr;
   }
@@ -182,6 +208,7 @@ void Cell::run_otherwise(Worker& worker, Core& core, WorkerContext& context) {
 
 bool Cell::run_calm_again(Worker& worker, Core& core, WorkerContext& context) {
   try {
+    calm = true;  // until we hear otherwise
     const bool is_over = run_calm(worker, core, context);
     if (!is_over) calm = false;
     return is_over;
@@ -199,15 +226,15 @@ bool Cell::is_over_at_once(Worker& worker, Core& core, WorkerContext& context) {
     Lifecycle::begin(*this);  // a new place: who orders a stop from outside sets a signal
     end_outbox(core, context);
     const std::uint32_t seen = signals.load(std::memory_order_acquire);
-    if ((seen & signal::yield) != 0) {
-      worker.give_way(*this);
-      return true;
+    if ((seen & signal::yield) != 0) return gives_way(worker);
+    if (is_calm(seen) && run_calm_again(worker, core, context)) return true;
+    // By its own wish, in its init or behind a message; and nobody else has ordered anything.
+    if (own_commands != signal::stop || phase != Phase::running ||
+        signals.load(std::memory_order_acquire) != signal::alive) {
+      return false;
     }
-    if (!is_calm(seen)) return false;
-    if (run_calm_again(worker, core, context)) return true;
-    if (own_commands != signal::stop) return false;
     own_commands = 0;
-    if (!Lifecycle::ended_at_once(*this)) Lifecycle::order_stop(*this, false, false);
+    Lifecycle::order_stop(*this, false, false);
     if (phase != Phase::closing) return false;
   } catch (...) {
     end_outbox(core, context);

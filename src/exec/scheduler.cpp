@@ -200,10 +200,7 @@ void Scheduler::work(Worker& worker) noexcept {
 
 /// What it holds goes to where every worker looks. Its timers stay in its shard, which everybody looks at anyway.
 void Scheduler::give_all_away(Worker& worker) noexcept {
-  worker.gate_.enter();
-  Runnable* const own = worker.slot_.exchange(nullptr);
-  worker.gate_.leave();
-  if (own != nullptr) inject_.push(own);
+  if (Runnable* const own = worker.slot_.take()) inject_.push(own);
   while (worker.fresh_.size() != 0) worker.share_new(worker.fresh_.capacity());
   while (Runnable* const work = worker.back_.pop()) inject_.push(work);
   while (Runnable* const work = worker.queue_.pop()) inject_.push(work);
@@ -232,34 +229,32 @@ Runnable* Scheduler::steal(Worker& thief) noexcept {
       thief.pushed_ += thief.back_.size_hint() + thief.queue_.size_hint();
       return found;
     }
-    if (victim.shares_behind_the_gate()) {
+    if (victim.has_for_visitors()) {
       if (Runnable* const work = visit(victim, thief)) return work;
     }
   }
   return nullptr;
 }
 
-/// What stands behind the gate of another: half of its new work, or else what a stuck one would run next.
+/// Half of another's new work, or else what one that is stuck would run next.
 Runnable* Scheduler::visit(Worker& other, Worker& thief) noexcept {
   std::array<Runnable*, 128> some{};
-  if (!other.gate_.visit()) return nullptr;
-  const std::uint32_t there = other.fresh_.size();
-  std::uint32_t count = other.fresh_.take_oldest(std::span(some).first((there + 1) / 2));
-  if (count == 0 && other.stuck_.load(std::memory_order_relaxed)) {
-    some[0] = other.slot_.exchange(nullptr);
-    count = some[0] != nullptr ? 1 : 0;
+  if (other.fresh_.size() != 0 && other.gate_.visit()) {
+    const std::uint32_t there = other.fresh_.size();
+    const std::uint32_t count = other.fresh_.take_oldest(std::span(some).first((there + 1) / 2));
+    other.gate_.depart();
+    // A thief's own queue is empty, or nearly.
+    for (std::uint32_t i = 1; i < count; ++i) thief.push_back(some[i]);
+    if (count != 0) return some[0];
   }
-  other.gate_.depart();
-  // A thief's own queue is empty, or nearly.
-  for (std::uint32_t i = 1; i < count; ++i) thief.push_back(some[i]);
-  return some[0];
+  return other.stuck_.load(std::memory_order_relaxed) && !other.slot_.empty() ? other.slot_.visit() : nullptr;
 }
 
 bool Scheduler::has_visible_work() const noexcept {
   if (!inject_.empty() || !overflow_.empty() || !spill_.empty()) return true;
   const auto all = known();
   return std::any_of(all.begin(), all.end(), [](const auto& worker) {
-    return !worker->back_.empty() || !worker->queue_.empty() || worker->shares_behind_the_gate();
+    return !worker->back_.empty() || !worker->queue_.empty() || worker->has_for_visitors();
   });
 }
 

@@ -31,7 +31,7 @@ std::size_t Scheduler::run_chosen(std::size_t most) {
     // In the order scheduled: the slot holds the newest, what it displaced went to the queue, the oldest of it ran over.
     while (Runnable* const work = overflow_.pop()) ready_.push_back(work);
     while (Runnable* const work = worker.queue_.pop()) ready_.push_back(work);
-    if (Runnable* const work = worker.slot_.exchange(nullptr)) ready_.push_back(work);
+    if (Runnable* const work = worker.slot_.take()) ready_.push_back(work);
     while (Runnable* const work = inject_.pop()) ready_.push_back(work);
     if (ready_.empty()) break;
     const auto at = static_cast<std::ptrdiff_t>(scheduling_->choose(ready_) % ready_.size());

@@ -63,10 +63,12 @@ void TimerWheel::place(TimerNode& node) noexcept {
   // An overdue node stands in the current tick's bucket, where the exact order is kept all the same.
   const auto own = static_cast<std::uint64_t>(std::max<std::int64_t>(node.due_ns, 0)) >> tick_bits;
   const std::uint64_t tick = std::max(own, tick_);
-  const unsigned level = (static_cast<unsigned>(std::bit_width((tick ^ tick_) | 1U)) - 1) / digit_bits;
-  const auto slot = static_cast<unsigned>(tick >> (level * digit_bits)) % slots;
-  append(node, level * slots + slot);
-  occupied_[level] |= std::uint64_t{1} << slot;
+  // The highest digit in which they differ: there, or one below if it is of the very next unit of that level, and so on.
+  unsigned level = (static_cast<unsigned>(std::bit_width((tick ^ tick_) | 1U)) - 1) / digit_bits;
+  while (level != 0 && (tick >> (level * digit_bits)) - current_unit(level) <= 1) --level;
+  const std::uint32_t slot = slot_of(level, tick >> (level * digit_bits));
+  append(node, slot);
+  occupied_[slot / units] |= bit_of(slot);
   occupied_levels_ |= 1U << level;
 }
 
@@ -74,8 +76,8 @@ void TimerWheel::append(TimerNode& node, std::uint32_t slot) noexcept {
   Bucket& bucket = buckets_[slot];
   TimerNode* after = bucket.last;
   if (slot != firing_slot && after != nullptr) {
-    Order& order = order_[slot / slots];
-    const std::uint64_t bit = std::uint64_t{1} << (slot % slots);
+    Order& order = order_[slot / units];
+    const std::uint64_t bit = bit_of(slot);
     if ((order.fronted & bit) != 0) {
       if (before(node, *bucket.first)) after = nullptr;
     } else if ((order.unsorted & bit) == 0) {
@@ -105,21 +107,21 @@ void TimerWheel::unlink(TimerNode& node) noexcept {
   node.prev = node.next = nullptr;
   node.slot_info = 0;
   if (slot == firing_slot) return;
-  Order& order = order_[slot / slots];
-  const std::uint64_t bit = std::uint64_t{1} << (slot % slots);
+  Order& order = order_[slot / units];
+  const std::uint64_t bit = bit_of(slot);
   if (was_first) order.fronted &= ~bit;
   if (bucket.first == nullptr) {
     order.unsorted &= ~bit;
     order.seen &= ~bit;
+    occupied_[slot / units] &= ~bit;
     const std::uint32_t level = slot / slots;
-    occupied_[level] &= ~bit;
-    if (occupied_[level] == 0) occupied_levels_ &= ~(1U << level);
+    if ((occupied_[2 * level] | occupied_[2 * level + 1]) == 0) occupied_levels_ &= ~(1U << level);
   }
 }
 
 void TimerWheel::front(std::uint32_t slot) const noexcept {
-  Order& order = order_[slot / slots];
-  const std::uint64_t bit = std::uint64_t{1} << (slot % slots);
+  Order& order = order_[slot / units];
+  const std::uint64_t bit = bit_of(slot);
   if ((order.unsorted & bit) == 0 || (order.fronted & bit) != 0) return;
   // The lowest level's buckets are small and soon need their whole order anyway.
   if (slot < slots || (order.seen & bit) != 0) return sort(slot);
@@ -141,8 +143,8 @@ void TimerWheel::front(std::uint32_t slot) const noexcept {
 }
 
 void TimerWheel::sort(std::uint32_t slot) const noexcept {
-  Order& order = order_[slot / slots];
-  const std::uint64_t bit = std::uint64_t{1} << (slot % slots);
+  Order& order = order_[slot / units];
+  const std::uint64_t bit = bit_of(slot);
   if ((order.unsorted & bit) == 0) return;
   order.unsorted &= ~bit;
   order.fronted &= ~bit;
@@ -173,49 +175,83 @@ void TimerWheel::sort(std::uint32_t slot) const noexcept {
   bucket.last = prev;
 }
 
-std::uint32_t TimerWheel::first_slot() const noexcept {
-  if (occupied_levels_ == 0) return firing_slot;
-  const auto level = static_cast<std::uint32_t>(std::countr_zero(occupied_levels_));
-  return level * slots + static_cast<std::uint32_t>(std::countr_zero(occupied_[level]));
+std::uint64_t TimerWheel::first_unit(unsigned level) const noexcept {
+  // What stands there is of the present unit of the level above, or of the next one: one half of the buckets each.
+  const std::uint64_t above = current_unit(level) / units;
+  const std::uint64_t present = occupied_[2 * level + above % 2];
+  if (present != 0) return above * units + static_cast<unsigned>(std::countr_zero(present));
+  return (above + 1) * units + static_cast<unsigned>(std::countr_zero(occupied_[2 * level + (above + 1) % 2]));
+}
+
+TimerWheel::First TimerWheel::first() const noexcept {
+  First found;
+  for (std::uint32_t rest = occupied_levels_; rest != 0; rest &= rest - 1) {
+    const auto level = static_cast<unsigned>(std::countr_zero(rest));
+    const unsigned shift = level * digit_bits;
+    const std::uint64_t unit = first_unit(level);
+    if (found.slot == firing_slot || unit << shift <= found.start) found = {slot_of(level, unit), unit << shift};
+  }
+  return found;
 }
 
 Instant TimerWheel::next_due() const noexcept {
   // What is being handed out is due before all that stays in the wheel.
   if (const TimerNode* firing = buckets_[firing_slot].first) return firing->due();
-  const std::uint32_t slot = first_slot();
-  if (slot == firing_slot) return Instant::never();
-  front(slot);
-  return buckets_[slot].first->due();
+  Instant due = Instant::never();
+  // A bucket that begins later than the earliest so far is not looked into. Between two expiries all of an upper level begins later, from the
+  // next unit on.
+  for (std::uint32_t rest = occupied_levels_; rest != 0; rest &= rest - 1) {
+    const auto level = static_cast<unsigned>(std::countr_zero(rest));
+    const unsigned shift = level * digit_bits;
+    const auto earliest = static_cast<std::uint64_t>(std::max<std::int64_t>(due.ns, 0)) >> tick_bits;
+    if (level != 0 && earliest < (current_unit(level) + 1) << shift) break;
+    const std::uint64_t unit = first_unit(level);
+    if (earliest < unit << shift) continue;
+    const std::uint32_t slot = slot_of(level, unit);
+    front(slot);
+    due = std::min(due, buckets_[slot].first->due());
+  }
+  return due;
+}
+
+void TimerWheel::move_down(std::uint32_t slot, std::size_t most) noexcept {
+  // In list order: a sorted bucket falls into sorted ones.
+  Bucket& bucket = buckets_[slot];
+  for (; bucket.first != nullptr && most != 0; --most) {
+    TimerNode& node = *bucket.first;
+    unlink(node);
+    place(node);
+  }
+}
+
+/// Of the unit that comes next in each level.
+void TimerWheel::move_ahead(std::size_t most) noexcept {
+  for (std::uint32_t rest = occupied_levels_ & ~1U; rest != 0; rest &= rest - 1) {
+    const auto level = static_cast<unsigned>(std::countr_zero(rest));
+    move_down(slot_of(level, current_unit(level) + 1), most);
+  }
 }
 
 void TimerWheel::collect(Instant now) noexcept {
   assert(!expiring_ && "expire() is not called from within expire()");
   expiring_ = true;
   const std::uint64_t target = static_cast<std::uint64_t>(std::max<std::int64_t>(now.ns, 0)) >> tick_bits;
-  for (std::uint32_t slot = first_slot(); slot != firing_slot; slot = first_slot()) {
-    const std::uint32_t level = slot / slots;
-    Bucket& bucket = buckets_[slot];
-    if (level == 0) {
-      sort(slot);
-      while (bucket.first != nullptr && bucket.first->due_ns <= now.ns) {
-        TimerNode& node = *bucket.first;
-        unlink(node);
-        append(node, firing_slot);
-      }
-      if (bucket.first != nullptr) break;
+  for (First next = first(); next.slot != firing_slot; next = first()) {
+    if (next.start > std::max(target, tick_)) break;  // overdue ones stand in the present tick, whatever `now` says
+    // Nothing stands before it, so the tick may advance.
+    tick_ = std::max(tick_, next.start);
+    if (next.slot >= slots) {
+      move_down(next.slot, SIZE_MAX);
       continue;
     }
-    // The slot's first tick: the current tick's upper digits, this slot's digit, zeros below.
-    const unsigned shift = level * digit_bits;
-    const std::uint64_t start = ((tick_ >> shift >> digit_bits << digit_bits) | (slot % slots)) << shift;
-    if (start > target) break;
-    // Every lower level is empty here, so the tick may advance; in list order a sorted bucket falls into sorted ones.
-    tick_ = start;
-    while (bucket.first != nullptr) {
+    Bucket& bucket = buckets_[next.slot];
+    sort(next.slot);
+    while (bucket.first != nullptr && bucket.first->due_ns <= now.ns) {
       TimerNode& node = *bucket.first;
       unlink(node);
-      place(node);
+      append(node, firing_slot);
     }
+    if (bucket.first != nullptr) break;
   }
   // What is left is due in later slots (or later within this very tick), so it stands right for this tick as well.
   tick_ = std::max(tick_, target);

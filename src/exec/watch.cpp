@@ -101,7 +101,7 @@ void Scheduler::watch() {
       if (!episode.is_stuck()) continue;
       ++stuck;
       worker.stuck_.store(true, std::memory_order_seq_cst);
-      worker.gate_.divert(true);
+      worker.slot_.divert(true);
       limit_.lift();
       if (options_.on_stuck != nullptr) options_.on_stuck(options_.on_hog_context, worker);
       share_of_stuck(worker, watching.taken);
@@ -134,12 +134,13 @@ void Scheduler::share_of_stuck(Worker& worker, RunQueue<Runnable>& taken) noexce
     for (; work != nullptr; work = taken.pop()) all[count++] = work;
     inject_.push_batch(std::span<Runnable* const>(all.data(), count));
   }
-  if ((worker.slot_.empty() && worker.fresh_.size() == 0) || !worker.gate_.visit()) return;
+  if (!worker.slot_.empty()) {
+    if (Runnable* const next = worker.slot_.visit()) inject_.push(next);
+  }
+  if (worker.fresh_.size() == 0 || !worker.gate_.visit()) return;
   std::array<Runnable*, 256> fresh{};
   const std::uint32_t count = worker.fresh_.take_oldest(fresh);
-  Runnable* const next = worker.slot_.exchange(nullptr);
   worker.gate_.depart();
-  if (next != nullptr) inject_.push(next);
   spill_.push_batch(std::span<Runnable* const>(fresh.data(), count));
 }
 

@@ -43,20 +43,19 @@ Instant Worker::fresh_now() noexcept {
   return now_;
 }
 
-/// The owner has announced itself at the gate, and is not inside: somebody else is, or it is stuck.
-void Worker::push_slowly(Runnable* work) noexcept {
-  if (stuck_.load(std::memory_order_relaxed)) {
-    gate_.leave();
-    return push_stuck(work);
+/// What is new in the slot is there; somebody may have been at it, or the worker is stuck.
+void Worker::push_slowly(Runnable* displaced) noexcept {
+  displaced = slot_.settle(displaced);
+  if (displaced != nullptr) push_back(displaced);
+  if (!stuck_.load(std::memory_order_relaxed)) {
+    if (slot_.is_diverted()) slot_.divert(false);  // the watch may have said so as the clock was read
+    return;
   }
-  if (gate_.is_diverted()) gate_.divert(false);  // the watch may have said so as the clock was read
-  gate_.enter_slowly();
-  put_in_slot(work);
+  if (Runnable* const work = slot_.take()) push_stuck(work);
 }
 
-/// It may be long before we come to run it. Others take it from the queue, in batches; from behind the gate a visitor
-/// would take one at a time, and keep us waiting for each. No Dekker: should the sleeper overlook it, the watch finds it
-/// at its next look.
+/// It may be long before we come to run it. Others take it from the queue, in batches; a visitor would take one at a time, and keep us
+/// waiting for each. No Dekker: should the sleeper overlook it, the watch finds it at its next look.
 void Worker::push_stuck(Runnable* work) noexcept {
   push_back(work);
   scheduler_.parking_.notify_one();
@@ -75,6 +74,8 @@ void Worker::push_back(Runnable* work) noexcept {
 void Worker::push_new(Runnable* work) noexcept {
   // Without threads there is an order to keep: what is made first runs first.
   if (scheduler_.is_manual()) return push(work);
+  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
+    return push_stuck(work);
   gate_.enter();
   bool pushed = fresh_.push(work);
   gate_.leave();
@@ -88,8 +89,6 @@ void Worker::push_new(Runnable* work) noexcept {
   // Who makes many in one message does not come to read the clock meanwhile.
   if ((++made_ & 15U) == 0 && (scheduler_.parking_.has_waiters() || scheduler_.limit_.in_force()))
     share_new_if_late(scheduler_.now());
-  if (stuck_.load(std::memory_order_relaxed)) [[unlikely]]
-    scheduler_.parking_.notify_one();  // as in push()
 }
 
 /// The oldest of the new go to where every worker looks that has nothing else to do.
@@ -105,26 +104,40 @@ void Worker::share_new(std::size_t count) noexcept {
 void Worker::share_new_if_late(Instant now) noexcept {
   serve_spill_if_late(now);
   const std::uint32_t oldest = fresh_.oldest();
+  const bool limited = scheduler_.limit_.in_force();
   if (fresh_.size() == 0 || oldest != fresh_seen_) {
-    fresh_seen_ = oldest;
+    // The first that comes to where there is none has this very position, and has not been seen.
+    fresh_seen_ = fresh_.size() == 0 ? oldest - 1 : oldest;
     fresh_since_ = now;
     fresh_told_ = false;
+    let_visitors_come(false);
     return;
   }
   const Duration waited = now - fresh_since_;
+  if (!limited && waited >= scheduler_.options_.share_after) let_visitors_come(true);
   if (waited >= oldest_waits) {
     std::array<Runnable*, oldest_at_once> late{};
     gate_.enter();
     const std::uint32_t count = fresh_.take_oldest(late);
     gate_.leave();
     for (std::uint32_t i = 0; i < count; ++i) push_back(late[i]);
-  } else if (scheduler_.limit_.in_force()) {
+    // The others have waited, too: visitors may come for them as before, and the next of them go in as long a time.
+    fresh_seen_ = fresh_.oldest();
+    fresh_since_ = now;
+    if (!limited) scheduler_.parking_.notify_one();
+  } else if (limited) {
     if (waited >= scheduler_.options_.limit_until) scheduler_.limit_.lift();
   } else if (waited >= scheduler_.options_.share_after && !fresh_told_ && scheduler_.parking_.has_waiters()) {
     // Whoever comes takes the older half.
     fresh_told_ = true;
     scheduler_.parking_.notify_one();
   }
+}
+
+/// seq_cst: with the look of somebody who is about to park; should they miss each other, the next look here tells him. On change only: it
+/// stands among what the owner uses all the time.
+void Worker::let_visitors_come(bool yes) noexcept {
+  if (fresh_waits_.load(std::memory_order_relaxed) != yes) fresh_waits_.store(yes, std::memory_order_seq_cst);
 }
 
 /// Whoever has always something else to do looks at what others had no room for, too.
@@ -165,14 +178,9 @@ Runnable* Worker::next() noexcept {
   if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
-  if (!slot_.empty()) {
-    gate_.enter();
-    Runnable* const hot = slot_.exchange(nullptr);  // null: a visitor was quicker
-    gate_.leave();
-    if (hot != nullptr) {
-      if (++streak_ <= longest_streak) return hot;
-      push_back(hot);
-    }
+  if (Runnable* const hot = slot_.take()) {
+    if (++streak_ <= longest_streak) return hot;
+    push_back(hot);
   }
   streak_ = 0;
   // What was woken first: it may end, and give its memory to the new. But whoever gave way meant it.
@@ -227,13 +235,15 @@ Runnable* Worker::take_back() noexcept {
 
 /// Of what is new, where next() would take that, too.
 Runnable* Worker::next_new_in_line() noexcept {
+  if (fresh_.size() == 0) return nullptr;
   if (owed_ == 0) {
     if (queue_.size_hint() != 0 || back_.size_hint() != 0 || scheduler_.overflow_.size_hint() != 0) return nullptr;
     run_ = 0;
-    return next_new();
   }
   Runnable* const work = next_new();
-  if (work != nullptr) --owed_;
+  if (work == nullptr) return nullptr;  // a visitor was quicker
+  if (owed_ != 0) --owed_;
+  --line_left_;
   return work;
 }
 
@@ -317,7 +327,7 @@ void Worker::read_clock() noexcept {
   clock_at_ = handled_.load(std::memory_order_relaxed) + stride_;
   if (stuck_.load(std::memory_order_relaxed)) [[unlikely]] {
     stuck_.store(false, std::memory_order_relaxed);
-    gate_.divert(false);
+    slot_.divert(false);
   }
   if (scheduler_.is_manual()) {
     if (scheduler_.scheduling_ != nullptr) clock_at_ -= stride_ - 1;  // who decides is told of each message

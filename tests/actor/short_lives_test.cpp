@@ -39,10 +39,13 @@ class Heir {
   Notes* notes_;
 };
 
+enum class Init { plain, stops, sends_and_stops, fails_once, breeds_and_stops, states_idle, waits, waits_and_stops };
+
 struct Means {
   Notes* notes = nullptr;
   Ref<Heir> heir{};      // is sent a message by the destructor
   int* fails = nullptr;  // so many constructors fail
+  Init init = Init::plain;
 };
 
 class Fly {
@@ -76,36 +79,73 @@ class Fly {
   }
   int handle(Question) { return 42; }
 
- private:
+ protected:
   void note(const std::string& what) { means_.notes->push_back(what); }
+  void begin(Context& cx) {
+    note("init");
+    switch (means_.init) {
+      case Init::sends_and_stops: means_.heir.send(Say{5}); [[fallthrough]];
+      case Init::waits_and_stops:
+      case Init::stops: return cx.stop();
+      case Init::fails_once:
+        if (std::count(means_.notes->begin(), means_.notes->end(), "init") == 1) throw std::runtime_error("no air");
+        return;
+      case Init::breeds_and_stops:
+        cx.spawn<Fly>(unnamed, Means{.notes = means_.notes}).send(Say{100});
+        return cx.stop();
+      case Init::states_idle: return cx.status(Status::idle);
+      case Init::waits:
+      case Init::plain: return;
+    }
+  }
   Means means_;
+};
+/// The same with a hook.
+class Hatched : public Fly {
+ public:
+  using Fly::Fly;
+  void init(Context& cx) { begin(cx); }
+};
+/// With one that may wait.
+class Brooded : public Fly {
+ public:
+  using Fly::Fly;
+  Task<> init(Context& cx) {
+    if (means_.init == Init::waits || means_.init == Init::waits_and_stops) co_await cx.sleep(1s);
+    begin(cx);
+  }
 };
 
 /// What is done right after it was spawned, in the same message; and after all of that has come to rest.
-struct Script {
+template <class A>
+struct ScriptOf {
   const char* name;
-  std::function<void(Ref<Fly>, Runtime&)> at_once;
-  std::function<void(Ref<Fly>, Runtime&)> later = [](Ref<Fly>, Runtime&) {};
+  std::function<void(Ref<A>, Runtime&)> at_once;
+  std::function<void(Ref<A>, Runtime&)> later = [](Ref<A>, Runtime&) {};
   int failing_constructors = 0;
+  Init init = Init::plain;
 };
+using Script = ScriptOf<Fly>;
 
-struct Play {
-  const Script* script;
+template <class A>
+struct PlayOf {
+  const ScriptOf<A>* script;
   std::string name;
   Means means;
   Runtime* runtime;
 };
 
-class Owner {
+template <class A>
+class OwnerOf {
  public:
-  void handle(const Play& play, Context& cx) {
-    fly_ = cx.spawn<Fly>(play.name, play.means);
+  void handle(const PlayOf<A>& play, Context& cx) {
+    fly_ = cx.spawn<A>(play.name, play.means);
     play.script->at_once(fly_, *play.runtime);
   }
-  Ref<Fly> handle(Question) { return fly_; }
+  Ref<A> handle(Question) { return fly_; }
 
  private:
-  Ref<Fly> fly_;
+  Ref<A> fly_;
 };
 
 struct Seen {
@@ -116,7 +156,8 @@ struct Seen {
 
 enum class Way { unnamed, named, told };
 
-Seen play(const Script& script, Way way) {
+template <class A>
+Seen play(const ScriptOf<A>& script, Way way) {
   Seen seen;
   int fails = script.failing_constructors;
   {
@@ -124,12 +165,13 @@ Seen play(const Script& script, Way way) {
     Runtime& runtime = world.runtime();
     Events::Subscription subscription;
     if (way == Way::told) subscription = runtime.events().subscribe([](const Event&) {});
-    const auto owner = world.spawn<Owner>("owner");
+    const auto owner = world.spawn<OwnerOf<A>>("owner");
     const auto heir = world.spawn<Heir>("heir", &seen.notes);
-    owner.send(Play{&script, way == Way::named ? "fly" : "", Means{&seen.notes, heir, &fails}, &runtime});
+    owner.send(
+        PlayOf<A>{&script, way == Way::named ? "fly" : "", Means{&seen.notes, heir, &fails, script.init}, &runtime});
     world.run();
     world.advance(1min);  // back-offs of restarts
-    const Ref<Fly> fly = world.ask<Question>(owner).value();
+    const Ref<A> fly = world.ask<Question>(owner).value();
     script.later(fly, runtime);
     world.run();
     world.advance(1min);
@@ -209,10 +251,11 @@ std::ostream& operator<<(std::ostream& out, const Script& script) { return out <
 
 class ShortLives : public testing::TestWithParam<Script> {};
 
-TEST_P(ShortLives, L1_are_like_long_ones) {
-  const Seen named = play(GetParam(), Way::named);
+template <class A>
+void expect_alike(const ScriptOf<A>& script) {
+  const Seen named = play(script, Way::named);
   for (const Way way : {Way::unnamed, Way::told}) {
-    const Seen other = play(GetParam(), way);
+    const Seen other = play(script, way);
     EXPECT_EQ(other.notes, named.notes);
     EXPECT_EQ(other.counts.sent, named.counts.sent);
     EXPECT_EQ(other.counts.handled, named.counts.handled);
@@ -223,8 +266,54 @@ TEST_P(ShortLives, L1_are_like_long_ones) {
   }
   EXPECT_FALSE(named.notes.empty());
 }
+TEST_P(ShortLives, L1_are_like_long_ones) { expect_alike(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(All, ShortLives, testing::ValuesIn(scripts));
+
+class ShortInits : public testing::TestWithParam<Init> {};
+
+template <class A>
+void expect_inits_alike(Init init) {
+  const auto early = [](Ref<A> fly, Runtime&) { fly.send(Say{1}); };
+  expect_alike(ScriptOf<A>{"is sent to", early, [](Ref<A> fly, Runtime&) { fly.send(End{}); }, 0, init});
+  expect_alike(ScriptOf<A>{"is sent nothing", [](Ref<A>, Runtime&) {},
+                           [](Ref<A> fly, Runtime& runtime) { runtime.stop(fly); }, 0, init});
+  expect_alike(ScriptOf<A>{"is stopped at once", [](Ref<A> fly, Runtime& runtime) { runtime.stop(fly); },
+                           [](Ref<A> fly, Runtime&) { fly.send(Say{2}); }, 0, init});
+  expect_alike(ScriptOf<A>{"is killed at once", [](Ref<A> fly, Runtime& runtime) { runtime.kill(fly); },
+                           [](Ref<A> fly, Runtime&) { fly.send(Say{2}); }, 0, init});
+  expect_alike(ScriptOf<A>{"is suspended at once",
+                           [](Ref<A> fly, Runtime& runtime) {
+                             runtime.suspend(fly);
+                             fly.send(Say{1});
+                           },
+                           [](Ref<A> fly, Runtime& runtime) { runtime.resume(fly); }, 0, init});
+}
+TEST_P(ShortInits, L1_are_like_long_ones) {
+  if (GetParam() != Init::waits && GetParam() != Init::waits_and_stops) expect_inits_alike<Hatched>(GetParam());
+  expect_inits_alike<Brooded>(GetParam());
+}
+INSTANTIATE_TEST_SUITE_P(All, ShortInits,
+                         testing::Values(Init::plain, Init::stops, Init::sends_and_stops, Init::fails_once,
+                                         Init::breeds_and_stops, Init::states_idle, Init::waits,
+                                         Init::waits_and_stops));
+
+TEST(ShortInits, L1_who_stops_in_its_init_handles_what_was_queued_and_keeps_the_order_of_what_it_sends) {
+  const ScriptOf<Hatched> script{"", [](Ref<Hatched> fly, Runtime&) { fly.send(Say{1}); },
+                                 [](Ref<Hatched>, Runtime&) {}, 0, Init::sends_and_stops};
+  EXPECT_EQ(play(script, Way::unnamed).notes, (Notes{"made", "init", "say 1", "gone", "heir 5", "heir 7"}));
+}
+TEST(ShortInits, L7_a_status_that_init_said_is_kept) {
+  for (const char* const name : {"fly", ""}) {
+    Notes notes;
+    sim::TestRuntime world;
+    const auto owner = world.spawn<OwnerOf<Hatched>>("owner");
+    const ScriptOf<Hatched> script{"", [](Ref<Hatched>, Runtime&) {}};
+    owner.send(PlayOf<Hatched>{&script, name, Means{&notes, {}, nullptr, Init::states_idle}, &world.runtime()});
+    const Ref<Hatched> fly = world.ask<Question>(owner).value();
+    EXPECT_EQ(detail::RefAccess::cell(fly)->status.load(), Status::idle) << "'" << name << "'";
+  }
+}
 
 const Script& script(std::string_view name) {
   return *std::find_if(std::begin(scripts), std::end(scripts),
@@ -246,10 +335,10 @@ TEST(ShortLives, inherit_the_scheduling_group_as_long_ones_do) {
   for (const char* const name : {"fly", ""}) {
     Notes notes;
     sim::TestRuntime world;
-    const auto owner = world.spawn<Owner>("owner");
+    const auto owner = world.spawn<OwnerOf<Fly>>("owner");
     world.run();
     detail::RefAccess::cell(owner)->scheduling_group = 3;
-    owner.send(Play{&script("rests, and ends later"), name, Means{&notes}, &world.runtime()});
+    owner.send(PlayOf<Fly>{&script("rests, and ends later"), name, Means{&notes}, &world.runtime()});
     const Ref<Fly> fly = world.ask<Question>(owner).value();
     EXPECT_EQ(detail::RefAccess::cell(fly)->scheduling_group, 3) << "'" << name << "'";
   }

@@ -64,6 +64,14 @@ TEST_F(NewestFirstTest, tells_whether_the_oldest_has_been_taken) {
   (void)oldest(1);
   EXPECT_NE(work.oldest(), before);
 }
+TEST_F(NewestFirstTest, tells_that_too_when_it_was_the_newest) {
+  fill(2);
+  const std::uint32_t before = work.oldest();
+  (void)work.pop_newest();
+  (void)work.pop_newest();
+  fill(2);
+  EXPECT_NE(work.oldest(), before);
+}
 
 }  // namespace
 }  // namespace backstage

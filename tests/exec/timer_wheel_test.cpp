@@ -215,6 +215,66 @@ TEST(TimerWheel, a_million_timers_of_which_99_percent_are_cancelled) {
   EXPECT_EQ(fired, kept);
 }
 
+TEST(TimerWheel, l10_what_has_moved_ahead_and_what_has_not_fires_in_order) {
+  // Forty at the beginning of a unit of 134 ms: sixteen of them move down ahead of it, which stands first among the units of 2 ms, too.
+  constexpr std::int64_t tick = std::int64_t{1} << 15;
+  constexpr std::int64_t unit = tick << 12;
+  auto all = timers(41);
+  TimerWheel wheel(Instant{0});
+  std::vector<int> expected;
+  for (int i = 0; i < 40; ++i) {
+    wheel.arm(all[static_cast<std::size_t>(i)], Instant{2 * unit + (i + 1) * tick});
+    expected.push_back(i);
+  }
+  wheel.arm(all[40], Instant{unit + tick});
+  EXPECT_EQ(fire(wheel, unit + 2 * tick), std::vector<int>{40});
+  std::vector<int> fired;
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(wheel.next_due(), (Instant{2 * unit + (i + 1) * tick}));
+    for (const int id : fire(wheel, 2 * unit + (i + 1) * tick)) fired.push_back(id);
+    EXPECT_EQ(fired.size(), static_cast<std::size_t>(i + 1));
+  }
+  EXPECT_EQ(fired, expected);
+}
+
+TEST(TimerWheel, l10_timers_that_are_spread_evenly_are_never_moved_by_the_thousand_at_once) {
+  constexpr int count = 100'000;
+  constexpr std::int64_t span = 20 * second;
+  constexpr std::int64_t base = 4'711 * second;
+  auto all = timers(count);
+  TimerWheel wheel(Instant{base});
+  std::mt19937_64 random(1);
+  for (Timer& timer : all) wheel.arm(timer, Instant{base + static_cast<std::int64_t>(random() % span)});
+  const auto places = [&all] {
+    std::vector<std::uint32_t> where;
+    where.reserve(all.size());
+    for (const Timer& timer : all) where.push_back(timer.slot_info);
+    return where;
+  };
+  // Where the clock enters units of 134 ms, of which some are also of 8.6 s, 670 and 43,000 timers were moved at once.
+  std::int64_t now = base;
+  int entered = 0;
+  std::size_t worst = 0;
+  while (!wheel.empty()) {
+    const std::int64_t next = wheel.next_due().ns + 50'000;  // as somebody does who is woken a little late
+    const bool enters = now >> 27 != next >> 27;
+    now = next;
+    const std::vector<std::uint32_t> before = enters ? places() : std::vector<std::uint32_t>();
+    const std::size_t fired = wheel.expire(Instant{now}, [](TimerNode&) {});
+    ASSERT_LT(fired, 100U);
+    if (!enters) continue;
+    ++entered;
+    const std::vector<std::uint32_t> after = places();
+    std::size_t moved = 0;
+    for (std::size_t i = 0; i < after.size(); ++i) moved += before[i] != after[i] && after[i] != 0 ? 1 : 0;
+    // Of each of the three levels above the lowest: two for each that fired, and sixteen.
+    EXPECT_LE(moved, 3 * (2 * fired + 16)) << "at " << now - base;
+    worst = std::max(worst, moved);
+  }
+  EXPECT_GE(entered, 148);
+  EXPECT_GT(worst, 0U);
+}
+
 // The model: a map from (due, sequence of arming) to the timer. Every answer of the wheel is compared with it.
 class WheelAgainstModel : public ::testing::TestWithParam<int> {};
 
@@ -235,15 +295,18 @@ TEST_P(WheelAgainstModel, agrees_on_every_answer_over_random_operations) {
   const bool crowded = GetParam() % 2 == 0;
   const auto span = [&] { return below(std::uint64_t{1} << (crowded ? 35 : 1 + below(60))); };
   const std::uint64_t stride = crowded ? 28 : 36;
-  const auto arm = [&](int id) {
+  const auto arm_at = [&](int id, std::int64_t due) {
     Timer& timer = all[static_cast<std::size_t>(id)];
     if (timer.armed()) model.erase(key_of[static_cast<std::size_t>(id)]);
-    std::int64_t due = now + span();
-    if (below(8) == 0) due = now - below(1000);
-    if (below(4) == 0 && !model.empty()) due = model.begin()->first.first;
     wheel.arm(timer, Instant{due});
     key_of[static_cast<std::size_t>(id)] = {due, sequence++};
     model.emplace(key_of[static_cast<std::size_t>(id)], id);
+  };
+  const auto arm = [&](int id) {
+    std::int64_t due = now + span();
+    if (below(8) == 0) due = now - below(1000);
+    if (below(4) == 0 && !model.empty()) due = model.begin()->first.first;
+    arm_at(id, due);
   };
   const auto cancel = [&](int id) {
     const bool was = all[static_cast<std::size_t>(id)].armed();
@@ -254,7 +317,13 @@ TEST_P(WheelAgainstModel, agrees_on_every_answer_over_random_operations) {
   std::size_t fired = 0;
   for (int step = 0; step < 400'000; ++step) {
     const std::int64_t dice = below(16);
-    if (dice < 8) {
+    if (below(256) == 0) {
+      // A crowd at the beginning of a unit of some level, more than move down at once.
+      const std::int64_t unit = std::int64_t{1} << (15 + 6 * (1 + below(3)));
+      const std::int64_t start = (now / unit + 1 + below(3)) * unit;
+      for (int i = 0; i < 60; ++i)
+        arm_at(static_cast<int>(below(count)), start + below(64) * (std::int64_t{1} << 15));
+    } else if (dice < 8) {
       arm(static_cast<int>(below(count)));
     } else if (dice < 12) {
       cancel(static_cast<int>(below(count)));

@@ -14,9 +14,9 @@ using backstage::detail::Envelope;
 using backstage::detail::MessageDescriptor;
 
 void describe(std::unique_ptr<MessageDescriptor>& descriptor) {
-  descriptor.reset(new MessageDescriptor{.handle = nullptr,
+  descriptor.reset(new MessageDescriptor{.message = "Reading",
+                                         .handle = nullptr,
                                          .abandon = nullptr,
-                                         .message = "Reading",
                                          .actor = "Sensor",
                                          .size = sizeof(Envelope),
                                          .kind = backstage::detail::SendKind::plain,

@@ -240,7 +240,10 @@ struct ModelAtomics {
     return model::engine::wait(word.id(), expected, timeout.has_value());
   }
   static bool can_expedite() { return true; }
-  static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool) { word.exchange(value); }
+  template <class T>
+  static void announce(Atomic<T>& word, std::type_identity_t<T> value, bool) {
+    word.exchange(value);
+  }
   static void expedite(bool) {}
   static void wake_one(Atomic<std::uint32_t>& word) { model::engine::wake(word.id(), false); }
   static void wake_all(Atomic<std::uint32_t>& word) { model::engine::wake(word.id(), true); }

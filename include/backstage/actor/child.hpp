@@ -113,9 +113,9 @@ std::size_t weigh_asked(const Envelope&) noexcept {
   return sizeof(Eol<A>);
 }
 template <class A, class P>
-inline constexpr MessageDescriptor asked_descriptor{.handle = &handle_asked<A, P>,
+inline constexpr MessageDescriptor asked_descriptor{.message = type_name<Eol<A>>(),
+                                                    .handle = &handle_asked<A, P>,
                                                     .abandon = &abandon_asked<A>,
-                                                    .message = type_name<Eol<A>>(),
                                                     .actor = type_name<P>(),
                                                     .size = sizeof(AskedEol<A>),
                                                     .kind = SendKind::system,

@@ -102,9 +102,9 @@ std::size_t weigh_watched(const Envelope&) noexcept {
   return sizeof(M);
 }
 template <class A, class M>
-inline constexpr MessageDescriptor watch_descriptor{.handle = &handle_watched<A, M>,
+inline constexpr MessageDescriptor watch_descriptor{.message = type_name<M>(),
+                                                    .handle = &handle_watched<A, M>,
                                                     .abandon = &abandon_watched<M>,
-                                                    .message = type_name<M>(),
                                                     .actor = type_name<A>(),
                                                     .size = sizeof(WatchEnvelope<M>),
                                                     .kind = SendKind::system,

@@ -48,7 +48,7 @@ void send_message(Cell* cell, std::uint32_t generation, M&& message) {
     if (context != nullptr && number != 0) [[likely]] {
       using Block = PlainEnvelope<Plain>;
       static_assert(alignof(Block) <= 16);
-      if (void* const memory = this_turn->cache->allocate_at_hand(sizeof(Block))) [[likely]] {
+      if (void* const memory = context->cache->allocate_at_hand(sizeof(Block))) [[likely]] {
         auto* const block = ::new (memory) Block{Envelope(number, generation), std::forward<M>(message)};
         return post_from_turn(*context, *cell, block->head);
       }

@@ -92,9 +92,9 @@ Handled handle_feed(Cell& cell, Envelope& envelope) {
 void abandon_feed(Envelope& envelope, Errc) noexcept;
 template <class A, class T>
 inline constexpr MessageDescriptor feed_descriptor{
+    .message = type_name<Published<T>>(),
     .handle = &handle_feed<A, T>,
     .abandon = &abandon_feed,
-    .message = type_name<Published<T>>(),
     .actor = type_name<A>(),
     .size = sizeof(FeedEnvelope),
     .kind = SendKind::system,
@@ -253,9 +253,9 @@ void abandon_broken(Envelope& envelope, Errc) noexcept {
 }
 template <class A, class T>
 inline constexpr MessageDescriptor broken_descriptor{
+    .message = type_name<LinkBroken<T>>(),
     .handle = &handle_broken<A, T>,
     .abandon = &abandon_broken<T>,
-    .message = type_name<LinkBroken<T>>(),
     .actor = type_name<A>(),
     .size = sizeof(BrokenEnvelope<T>),
     .kind = SendKind::system,

@@ -38,6 +38,7 @@
 #include "backstage/exec/detail/hog_watch.hpp"
 #include "backstage/exec/detail/inject_queue.hpp"
 #include "backstage/exec/detail/newest_first.hpp"
+#include "backstage/exec/detail/next_slot.hpp"
 #include "backstage/exec/detail/owner_gate.hpp"
 #include "backstage/exec/detail/run_queue.hpp"
 #include "backstage/exec/detail/standstill.hpp"
@@ -121,6 +122,15 @@ class alignas(kApart) Worker {
   [[nodiscard]] OwnerGate<>& gate() noexcept { return gate_; }
   [[nodiscard]] bool is_stuck() const noexcept { return stuck_.load(std::memory_order_relaxed); }
 
+  /// Its next-in-line stays with a worker that makes progress, and so does what is new until it has waited for a while: it is about
+  /// to run them, with warm caches, and a visit stops it. Any thread.
+  [[nodiscard]] bool has_for_visitors() const noexcept {
+    const std::uint32_t fresh = fresh_.size();
+    // relaxed: hints. seq_cst: let_visitors_come().
+    return (fresh > 1 && fresh_waits_.load(std::memory_order_seq_cst)) ||
+           (stuck_.load(std::memory_order_relaxed) && (fresh != 0 || !slot_.empty()));
+  }
+
   /// Ends the turn of `work`, which is not idle: it goes behind everything that waits here.
   void give_way(Runnable& work) noexcept;
   /// What is being run, for the report of who does not give its thread back. relaxed: read when all else has failed.
@@ -171,12 +181,12 @@ class alignas(kApart) Worker {
   friend class Scheduler;
 
   void push_stuck(Runnable* work) noexcept;
-  void push_slowly(Runnable* work) noexcept;
-  void put_in_slot(Runnable* work) noexcept;
+  void push_slowly(Runnable* displaced) noexcept;
   void push_back(Runnable* work) noexcept;
   void push_new(Runnable* work) noexcept;
   void share_new(std::size_t count) noexcept;
   void share_new_if_late(Instant now) noexcept;
+  void let_visitors_come(bool yes) noexcept;
   void serve_spill_if_late(Instant now) noexcept;
   Runnable* next_new() noexcept;
   Runnable* next_new_in_line() noexcept;
@@ -187,13 +197,6 @@ class alignas(kApart) Worker {
   Runnable* next_from_outside() noexcept;
   [[nodiscard]] std::span<Runnable*> share_of(const InjectQueue<Runnable>& from,
                                               std::span<Runnable*> room) const noexcept;
-  /// Its next-in-line stays with a worker that makes progress, and so does a single new one: it is about to run them, with
-  /// warm caches. Any thread.
-  [[nodiscard]] bool shares_behind_the_gate() const noexcept {
-    const std::uint32_t fresh = fresh_.size();
-    // relaxed: a hint.
-    return fresh > 1 || (stuck_.load(std::memory_order_relaxed) && (fresh != 0 || !slot_.empty()));
-  }
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
   void begin_line() noexcept;
@@ -222,8 +225,8 @@ class alignas(kApart) Worker {
   Turn turn_;
   RunQueue<Runnable> queue_;
   RunQueue<Runnable> back_;  // taken back of what ran over, or from another's: goes before queue_
+  NextSlot<Runnable> slot_;  // the owner's next, which visitors take only while it is `stuck_`
   OwnerGate<> gate_;
-  Slot<Runnable> slot_;          // behind the gate: the owner's next, which visitors take only while it is `stuck_`
   NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
   unsigned streak_ = 0;
   // Turns in a row, the first from anywhere and the others from the slot or what is new: bounded together.
@@ -234,11 +237,12 @@ class alignas(kApart) Worker {
   std::uint32_t look_at_ = 0;   // the earlier of line_end_ and clock_at_
   unsigned run_ = 0;
   unsigned made_ = 0;
-  std::uint32_t fresh_seen_ = 0;  // the oldest new work at the last look, and since when it has been that
+  std::uint32_t fresh_seen_ = UINT32_MAX;  // the oldest new work at the last look, and since when it has been that
   Instant fresh_since_{};
-  bool fresh_told_ = false;  // somebody was woken for it
-  std::uint32_t owed_ = 0;   // new work that goes before whoever gave way
-  bool spill_seen_ = false;  // since spill_since_ there has been some
+  std::atomic<bool> fresh_waits_{false};  // for so long that others may come for it
+  bool fresh_told_ = false;               // somebody was woken for it
+  std::uint32_t owed_ = 0;                // new work that goes before whoever gave way
+  bool spill_seen_ = false;               // since spill_since_ there has been some
   Instant spill_since_{};
   unsigned alternate_ = 0;
   std::size_t ahead_ = 0;   // of what ran over, at least that much is older than queue_
@@ -423,32 +427,23 @@ inline void Worker::end_line() noexcept {
   line_given_ = line_left_ = 0;
 }
 
-inline void Worker::put_in_slot(Runnable* work) noexcept {
-  Runnable* const displaced = slot_.exchange(work);
-  gate_.leave();
-  if (displaced != nullptr) push_back(displaced);
-}
-
 // All that is rare is a call in last place, so that nothing has to be kept over it.
 inline void Worker::push(Runnable* work) noexcept {
-  if (!gate_.announce()) [[unlikely]]
-    return push_slowly(work);
-  put_in_slot(work);
+  Runnable* const displaced = slot_.replace(work);
+  if (!slot_.is_calm()) [[unlikely]]
+    return push_slowly(displaced);
+  if (displaced != nullptr) push_back(displaced);
 }
 
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
   // What comes from outside ends the turn after each message, and with it the line (give_way). Whether all is to end, or this worker to
   // stand aside or to retire, is looked at when the line is over.
-  if (line_left_ == 0) return nullptr;
-  Runnable* next = nullptr;
-  if (!slot_.empty()) {
-    gate_.enter();
-    next = slot_.exchange(nullptr);
-    gate_.leave();
-  } else if (fresh_.size() != 0) {
-    next = next_new_in_line();
-  }
-  if (next != nullptr) --line_left_;  // else there is nothing, or a visitor was quicker
+  const unsigned left = line_left_;
+  if (left == 0) return nullptr;
+  Runnable* const next = slot_.take();
+  if (next == nullptr) [[unlikely]]
+    return next_new_in_line();
+  line_left_ = left - 1;
   return next;
 }
 

@@ -8,14 +8,19 @@
 //  (3) next_due() is the exact earliest due instant, or never(): who sleeps until then neither misses nor idles.
 //  (4) arm() and cancel() are O(1) and allocate nothing; a jump of hours costs no more than the timers it passes.
 //  (5) A node armed from within expire()'s callback waits for the next expire(), however early it is due.
+//  (6) Of timers that are spread evenly an expire() moves no more than two for each that it hands out, and sixteen, of each level: none is late
+//      because very many others, which are due later, had to be moved at once. (Where thousands are due close together, and few before them,
+//      those move at once, a moment before they fire.)
 //
-// The geometry: time is cut into ticks of 2^15 ns (33 us) and a tick's number into digits of 6 bits. A node stands
-// in the level of the highest digit in which its tick differs from the wheel's current tick, in that digit's slot.
-// So every node of a lower level is due before every node of a higher one, and slots ascend within a level: two
-// bit searches find the first bucket. When the current tick enters a slot of an upper level, its nodes move down.
+// The geometry: time is cut into ticks of 2^15 ns (33 us), and 64 units of a level make one of the level above. A level has a bucket
+// for each of its units in the present and the next unit of the level above, so a node stands in the lowest level that reaches as
+// far as it is due, and a level's buckets follow each other in time. Before the current tick enters a unit of an upper level, its nodes
+// have to be in lower ones. They move down ahead of that, while the unit before it passes: two for each that fires, and some with
+// each expire(). So when timers are spread evenly, all have moved when it is time; whatever has not moves then (6).
 // A bucket is kept sorted while nodes come in about the right order. One that is not has its earliest node brought
 // to the front when looked into, and is sorted when that node was taken away and it is looked into again: so neither
 // nodes in random order (each bucket looked into once a level) nor a queue cancelled from its head cost a scan each.
+// After G. Varghese, T. Lauck: "Hashed and hierarchical timing wheels" (1987), scheme 6 and 7.
 // Stability: internal (may change in any version).
 #pragma once
 
@@ -77,15 +82,18 @@ class TimerWheel {
       ++count;
       f(*node);
     }
+    move_ahead(2 * count + moved_with_each);
     return count;
   }
 
  private:
   static constexpr unsigned tick_bits = 15;
   static constexpr unsigned digit_bits = 6;
-  static constexpr unsigned slots = 1U << digit_bits;
+  static constexpr unsigned units = 1U << digit_bits;  // of a level that make one of the level above
+  static constexpr unsigned slots = 2 * units;         // of a level
   static constexpr unsigned levels = (63 - tick_bits + digit_bits - 1) / digit_bits;
   static constexpr std::uint32_t firing_slot = levels * slots;  // the bucket of nodes being handed out
+  static constexpr std::size_t moved_with_each = 16;            // of a level
 
   struct Bucket {
     TimerNode* first = nullptr;
@@ -103,24 +111,40 @@ class TimerWheel {
   void sort(std::uint32_t slot) const noexcept;
   /// Sees to it that the bucket's first node is its earliest.
   void front(std::uint32_t slot) const noexcept;
-  /// The bucket with the earliest node, or firing_slot when the wheel is empty.
-  [[nodiscard]] std::uint32_t first_slot() const noexcept;
+  /// Of a level: the unit of the first bucket that is not empty; its bucket is slot_of(level, unit). Only where one is.
+  [[nodiscard]] std::uint64_t first_unit(unsigned level) const noexcept;
+  [[nodiscard]] std::uint64_t current_unit(unsigned level) const noexcept { return tick_ >> (level * digit_bits); }
+  [[nodiscard]] static std::uint32_t slot_of(unsigned level, std::uint64_t unit) noexcept {
+    return level * slots + static_cast<std::uint32_t>(unit % slots);
+  }
+  struct First {
+    std::uint32_t slot = firing_slot;  // that: the wheel is empty
+    std::uint64_t start = 0;           // its first tick
+  };
+  /// The bucket whose time begins first; of several that begin at once, the one of the highest level.
+  [[nodiscard]] First first() const noexcept;
+  /// All nodes of an upper level's bucket go down, or so many of them.
+  void move_down(std::uint32_t slot, std::size_t most) noexcept;
+  void move_ahead(std::size_t most) noexcept;
   /// Moves every node due by `now` into the firing bucket, in order, and the wheel's tick to `now`.
   void collect(Instant now) noexcept;
   [[nodiscard]] TimerNode* pop_firing() noexcept;
   void put_back() noexcept;
 
-  /// A bit for each slot of a level.
+  /// A bit for each of 64 slots.
   struct Order {
     std::uint64_t unsorted = 0;
     std::uint64_t fronted = 0;  // unsorted, but the first node is the earliest
     std::uint64_t seen = 0;     // has been fronted since it was last empty or sorted
   };
+  [[nodiscard]] static std::uint64_t bit_of(std::uint32_t slot) noexcept {
+    return std::uint64_t{1} << (slot % units);
+  }
 
   // Mutable: ordering a bucket changes no answer this class gives.
   mutable std::array<Bucket, levels * slots + 1> buckets_{};
-  mutable std::array<Order, levels> order_{};
-  std::array<std::uint64_t, levels> occupied_{};
+  mutable std::array<Order, 2 * levels> order_{};     // of each half of a level
+  std::array<std::uint64_t, 2 * levels> occupied_{};  // the same
   std::uint32_t occupied_levels_ = 0;
   std::uint64_t tick_;
   std::uint64_t next_sequence_ = 0;

@@ -36,13 +36,13 @@ enum class SendKind : std::uint8_t {
 enum class Handled : std::uint8_t { done, suspended };
 
 struct MessageDescriptor {
+  std::string_view message;  ///< the message type's name; first: workers note it, and so the descriptor's address
   /// Runs the message in the actor that lives in the cell. May throw whatever the handler throws.
   Handled (*handle)(Cell&, Envelope&);
   /// Destroys the payload unhandled and, for an ask, tells the asker why. Never throws.
   void (*abandon)(Envelope&, Errc why) noexcept;
-  std::string_view message;  ///< the message type's name
-  std::string_view actor;    ///< the actor type's name
-  BlockSize size;            ///< of the whole envelope
+  std::string_view actor;  ///< the actor type's name
+  BlockSize size;          ///< of the whole envelope
   SendKind kind;
   /// The message's weight for a mailbox bounded by bytes.
   std::size_t (*weight)(const Envelope&) noexcept;
@@ -50,17 +50,17 @@ struct MessageDescriptor {
   Envelope* (*copy)(CoreFace&, WorkerContext*, const Envelope&) = nullptr;
   /// Room kept: an encoder for the wire. Null until a codec is known.
   bool (*encode)(const Envelope&, void* out) = nullptr;
-  /// Its place in `all_descriptors`, from when it is first sent on; 0: none yet.
+  /// Its place in `all_descriptors`, from when it is first sent on; 0: none yet. Of an ask it is odd, of all others even.
   mutable std::atomic<std::uint32_t> number{0};
 };
 
 /// Every descriptor that was ever sent, by its number: an envelope has room for that, not for an address. What was never
 /// written to takes no memory.
-inline constexpr std::uint32_t most_descriptors = 1U << 16U;
+inline constexpr std::uint32_t most_descriptors = 1U << 17U;
 inline constinit std::array<std::atomic<const MessageDescriptor*>, most_descriptors> all_descriptors{};
 
-/// Any thread. Gives `descriptor` its number, once. Ends the process when there are `most_descriptors`, since 0 is no number: as many
-/// pairs of an actor's and a message's type as no program has.
+/// Any thread. Gives `descriptor` its number, once. Ends the process when there are half of `most_descriptors` of asks, or of all
+/// others: as many pairs of an actor's and a message's type as no program has.
 [[gnu::cold]] std::uint32_t enroll(const MessageDescriptor& descriptor) noexcept;
 
 /// 16 bytes in front of every message: an 8-byte message makes a 24-byte block.
@@ -75,6 +75,7 @@ struct Envelope {
   [[nodiscard]] const MessageDescriptor& descriptor() const noexcept {
     return *all_descriptors[number].load(std::memory_order_relaxed);
   }
+  [[nodiscard]] bool is_ask() const noexcept { return (number & 1U) != 0; }
 
   std::atomic<Envelope*> next{nullptr};  // owned by MessageList
   std::uint32_t number;                  // its descriptor's

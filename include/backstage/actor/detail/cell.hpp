@@ -176,16 +176,16 @@ class alignas(128) Cell final : public Context, public Runnable {
   std::atomic<std::uint64_t> handled{0};  // [any]
   Phase phase = Phase::vacant;
   std::atomic<bool> suspended{false};  // own turn writes; [any] reads: handles nothing until it is resumed
+  std::uint8_t scheduling_group = 0;   // room kept: constant for a place, inherited at spawn
+  bool retries : 1 = false;            // constant for a place: a message that failed is handled again
+  bool plain : 1 = false;              // constant for a place: no loop, no retries, and its policy lets handlers run
+  // [parent], while the end is its own
+  bool own_end : 1 = false;          // it ended by itself, not by order
+  Ruling ruling : 2 = Ruling::none;  // of this incarnation's end
   /// Commands of its own, which need no exchange: bits of signals. [parent], until the place is alive; then its own turn.
   std::uint8_t own_commands = 0;
-  bool retries : 1 = false;  // constant for a place: a message that failed is handled again
-  bool plain : 1 = false;    // constant for a place: no loop, no retries, and its policy lets handlers run
-  // [parent], while the end is its own
-  bool own_end : 1 = false;           // it ended by itself, not by order
-  Ruling ruling : 2 = Ruling::none;   // of this incarnation's end
-  std::uint8_t scheduling_group = 0;  // room kept: constant for a place, inherited at spawn
   // The owner's, not in one byte with the bits above:
-  /// Its last turn ended calmly (is_calm): what that means changes in its own turns only.
+  /// Its last turn ended calmly (is_calm, the lane aside): what that means changes in its own turns only.
   bool calm : 1 = false;
   /// As the list of messages: whoever owns it, the turn or who has just woken it (hand_over.hpp).
   bool has_left_in_lane : 1 = false;
@@ -271,15 +271,23 @@ class alignas(128) Cell final : public Context, public Runnable {
 
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
-  [[nodiscard]] bool begins_calmly() const noexcept;
+  [[nodiscard]] bool begins_calmly() noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] bool is_awake_again() noexcept;
+  [[nodiscard]] bool goes_idle(Envelope* last, Core& core, WorkerContext& context) noexcept;
+  bool gives_way(Worker& worker) noexcept;
   [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool begins() const noexcept;
   [[nodiscard]] bool is_over_at_once(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool parks_at_once() noexcept;
-  [[nodiscard]] bool is_over_answered(Worker& worker, Core& core, WorkerContext& context);
+  [[nodiscard]] inline bool is_answered() const noexcept;
+  [[nodiscard]] bool is_word_in_lane() const noexcept {
+    return has_left_in_lane || !lane.empty(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool has_word() const noexcept;
+  [[nodiscard]] bool is_over_with_word(Worker& worker, Core& core, WorkerContext& context);
   void leave_place(Core& core, WorkerContext* context) noexcept;
   void run_otherwise(Worker& worker, Core& core, WorkerContext& context);
   void run_at_length(Worker& worker, Core& core, WorkerContext* context);

@@ -318,26 +318,26 @@ consteval auto asks_copier_of() -> Envelope* (*)(CoreFace&, WorkerContext*, cons
   }
 }
 template <class A, class M>
-inline constexpr MessageDescriptor plain_descriptor{.handle = &handle_plain<A, M>,
+inline constexpr MessageDescriptor plain_descriptor{.message = type_name<M>(),
+                                                    .handle = &handle_plain<A, M>,
                                                     .abandon = &abandon_plain<M>,
-                                                    .message = type_name<M>(),
                                                     .actor = type_name<A>(),
                                                     .size = sizeof(PlainEnvelope<M>),
                                                     .kind = SendKind::plain,
                                                     .weight = &weigh_plain<M>,
                                                     .copy = copier_of<M>()};
 template <class A, class M>
-inline constexpr MessageDescriptor system_descriptor{.handle = &handle_plain<A, M>,
+inline constexpr MessageDescriptor system_descriptor{.message = type_name<M>(),
+                                                     .handle = &handle_plain<A, M>,
                                                      .abandon = &abandon_plain<M>,
-                                                     .message = type_name<M>(),
                                                      .actor = type_name<A>(),
                                                      .size = sizeof(PlainEnvelope<M>),
                                                      .kind = SendKind::system,
                                                      .weight = &weigh_plain<M>};
 template <class A, class M>
-inline constexpr MessageDescriptor ask_descriptor{.handle = &handle_ask<A, M>,
+inline constexpr MessageDescriptor ask_descriptor{.message = type_name<M>(),
+                                                  .handle = &handle_ask<A, M>,
                                                   .abandon = &abandon_ask<A, M>,
-                                                  .message = type_name<M>(),
                                                   .actor = type_name<A>(),
                                                   .size = sizeof(AskEnvelope<M, reply_t<A, M>>),
                                                   .kind = SendKind::ask,

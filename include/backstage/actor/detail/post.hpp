@@ -47,13 +47,13 @@ struct ChunkHeader {
 /// where the Runtime holds a lock: to hand over may make dead letters, whose destructors and listeners are the user's, and may
 /// send. Nothing is held for a mailbox that has a lock or little room: there each message is decided upon when it is sent.
 ///
-/// Behind the worker's gate: what is held. Its worker alone writes `to` and `generation`, and only while nothing is held.
+/// Behind the worker's gate: what is held. Its worker alone writes `to`, and only while nothing is held. What is not for the place as it
+/// is is not held: all are of one generation, unless the place changes hands meanwhile, and then they do not go in whole.
 struct Outbox {
   static constexpr std::uint32_t most = 16;
   static constexpr std::uint32_t least_room = 4 * most;
 
   Cell* to = nullptr;  // whom the last message went to; null: nobody since the last was handled
-  std::uint32_t generation = 0;
   /// Of those held, linked by `next`. The worker may look from without; acquire: what a visitor handed over is in.
   std::atomic<std::uint32_t> count{0};
   Envelope* first = nullptr;

@@ -11,7 +11,7 @@
 //                                   the time-out passed, or for no reason at all: look at the word again
 //   wake_one(word), wake_all(word)  wake who sleeps on the word
 //   can_expedite()                  whether expedite() can put a barrier into all threads of the process
-//   announce(word, value, cheap)    a store, and behind it whatever orders it before the loads that follow: nothing at all when
+//   announce(word, value, cheap)    a store (release), and behind it whatever orders it before the loads that follow: nothing at all when
 //                                   `cheap`, since who looks for it calls expedite() first; else it is a seq_cst exchange
 //   expedite(cheap)                 the other half of announce(): a barrier in every thread, when `cheap`
 // Any thread. Wake and wait order no memory: what a woken thread may read is argued by the atomics around them.
@@ -31,6 +31,7 @@
 #include <ctime>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 
 #include "backstage/base/time.hpp"
 
@@ -78,9 +79,10 @@ struct StdAtomics {
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 #endif
   }
-  static void announce(Atomic<std::uint32_t>& word, std::uint32_t value, bool cheap) noexcept {
+  template <class T>
+  static void announce(Atomic<T>& word, std::type_identity_t<T> value, bool cheap) noexcept {
     if (cheap) [[likely]] {
-      word.store(value, std::memory_order_relaxed);
+      word.store(value, std::memory_order_release);
       // For the compiler only; the processor's part is expedite()'s.
       std::atomic_signal_fence(std::memory_order_seq_cst);
     } else {

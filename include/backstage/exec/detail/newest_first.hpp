@@ -48,8 +48,14 @@ class NewestFirst {
   /// Or null.
   [[nodiscard]] T* pop_newest() noexcept {
     const std::uint32_t end = end_.load(std::memory_order_relaxed);
-    if (end == begin_.load(std::memory_order_relaxed)) return nullptr;
-    end_.store(end - 1, std::memory_order_relaxed);
+    const std::uint32_t begin = begin_.load(std::memory_order_relaxed);
+    if (end == begin) return nullptr;
+    // The newest of one is its oldest, too: what comes next has another position.
+    if (end - begin == 1) {
+      begin_.store(end, std::memory_order_relaxed);
+    } else {
+      end_.store(end - 1, std::memory_order_relaxed);
+    }
     return at(end - 1).load(std::memory_order_relaxed);
   }
   /// As many as there are and find room, oldest first; how many.

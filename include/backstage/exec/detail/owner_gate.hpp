@@ -1,14 +1,14 @@
 // Mutual exclusion between an owner who comes all the time and visitors who come once in a blue moon: the owner pays two
 // plain stores and a load, a visitor pays a system call.
 //
-// A worker keeps its next-in-line where only it looks. It is somebody else's business only when the worker is stuck in a
-// message.
+// A worker keeps its new work, and what it is about to hand over, where only it looks. It is somebody else's business only when
+// the worker is stuck in a message, or has nothing to do.
 //
 // Promises
 //   (1) Between enter() and leave() of the owner no visitor is between a successful visit() and its depart(), and what
 //       either wrote the other sees.
 //   (2) visit() never waits: it fails when the owner is inside or another visitor is. enter() waits for a visitor that is
-//       inside, who does no more than move a few pointers.
+//       inside, who does no more than have a barrier put into all threads and move a few pointers.
 // Threads: one owner at a time; any thread visits. Stability: internal.
 //
 // Why it holds: Dekker's pattern. The owner says that it is inside and then looks for a visitor; a visitor says that it is there
@@ -57,18 +57,6 @@ class OwnerGate {
     // release: what was done inside is seen by whoever then finds the owner outside.
     inside_.store(0, std::memory_order_release);
   }
-  /// Anybody: as long as it is on, announce() fails, so that the owner looks at what he would have no time to look at each time.
-  void divert(bool on) noexcept {
-    // release: whoever finds it on sees why; pairs with the owner's look.
-    if (on) {
-      outside_.fetch_or(diverted, std::memory_order_release);
-    } else {
-      outside_.fetch_and(~diverted, std::memory_order_relaxed);
-    }
-  }
-  [[nodiscard]] bool is_diverted() const noexcept {
-    return (outside_.load(std::memory_order_relaxed) & diverted) != 0;
-  }
 
   /// Anybody else. True: the owner stays out until depart().
   [[nodiscard]] bool visit() noexcept {
@@ -85,31 +73,11 @@ class OwnerGate {
  private:
   // Whatever is not 0 makes the owner take the slow way.
   static constexpr std::uint32_t visitor = 1;  // somebody is inside, or looks whether he may
-  static constexpr std::uint32_t diverted = 2;
-  static constexpr std::uint32_t costly = 4;  // constant: announce() alone orders nothing here
+  static constexpr std::uint32_t costly = 2;   // constant: announce() alone orders nothing here
 
   const bool cheap_ = Atomics::can_expedite();
   typename Atomics::template Atomic<std::uint32_t> inside_{0};  // the owner writes
   typename Atomics::template Atomic<std::uint32_t> outside_{cheap_ ? 0 : costly};
-};
-
-/// What stands behind a gate: a pointer that is changed inside only, and that anybody may look at without going in.
-template <class T, class Atomics = StdAtomics>
-class Slot {
- public:
-  /// Inside the gate.
-  T* exchange(T* next) noexcept {
-    // relaxed, here and below: the gate orders it; for whoever looks from without it is a hint.
-    T* const before = held_.load(std::memory_order_relaxed);
-    held_.store(next, std::memory_order_relaxed);
-    return before;
-  }
-  [[nodiscard]] bool empty(std::memory_order order = std::memory_order_relaxed) const noexcept {
-    return held_.load(order) == nullptr;
-  }
-
- private:
-  typename Atomics::template Atomic<T*> held_{nullptr};
 };
 
 }  // namespace detail

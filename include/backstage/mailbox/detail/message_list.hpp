@@ -128,24 +128,25 @@ class MessageList {
   }
   /// The same for an owner who knows which is `owned.last`, and retires it himself if there is a next one.
   Node* take_behind(Node* last, Owned& owned) noexcept {
-    Node* next = nullptr;
-    if (last == nullptr) {
-      // acquire: pairs with the release in link().
-      next = first_.load(std::memory_order_acquire);
-      if (next == nullptr) return nullptr;
-      // relaxed: only a push that finds the list empty writes it again, and it synchronises through tail_.
-      first_.store(nullptr, std::memory_order_relaxed);
-    } else {
-      next = last->next.load(std::memory_order_acquire);
-      if (next == nullptr) return nullptr;
-    }
+    Node* const next = look_behind(last);
+    if (next != nullptr) take_found(next, last, owned);
+    return next;
+  }
+  /// In two steps: the next node, or null; it stays.
+  [[nodiscard]] Node* look_behind(const Node* last) const noexcept {
+    // acquire: pairs with the release in link().
+    return (last == nullptr ? first_ : last->next).load(std::memory_order_acquire);
+  }
+  /// Takes what look_behind() has found.
+  void take_found(Node* next, const Node* last, Owned& owned) noexcept {
+    // relaxed: only a push that finds the list empty writes it again, and it synchronises through tail_.
+    if (last == nullptr) first_.store(nullptr, std::memory_order_relaxed);
     owned.last = next;
     // relaxed: read as a hint by senders, and exactly by the first sender after an idle spell through tail_.
     const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed) + 1;
     owned.taken.store(taken, std::memory_order_relaxed);
     // Now and then only: the senders read it with each message, and each store takes the line away from them.
     if (taken % news_every == 0) tell_limit(owned);
-    return next;
   }
 
   /// Owner. Gives the ownership up if nothing is queued. False: something is, or is just being pushed.
@@ -260,12 +261,16 @@ class MessageList {
     // The count began anew in between. relaxed: for depth() only.
     if ((after & count_mask) < count) wraps_.fetch_add(1, std::memory_order_relaxed);
     if (position != nullptr) *position = static_cast<std::uint32_t>(after & count_mask) | numbers;
-    if (address(before) <= awake) {
-      // release: publishes the payload; pairs with the acquire in take().
+    // release, here and below: publishes the payload; pairs with the acquire in look_behind().
+    if (before <= count_mask) {  // its address is `idle`
       first_.store(first, std::memory_order_release);
-      return address(before) == idle ? Push::idle : Push::busy;
+      return Push::idle;
     }
-    // The predecessor lives until its successor is linked (promise 4). release: as above.
+    if (address(before) == awake) {
+      first_.store(first, std::memory_order_release);
+      return Push::busy;
+    }
+    // The predecessor lives until its successor is linked (promise 4).
     reinterpret_cast<Node*>(address(before) << 3U)->next.store(first, std::memory_order_release);
     return Push::busy;
   }

@@ -1,0 +1,119 @@
+// What a worker has that is new is its own until it has waited for 50 us, by its clock; then others may come for it. Exact: no thread is
+// ever begun, run_leftovers() does what the worker would do, and the clock moves only when a message says so.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "backstage/exec/scheduler.hpp"
+
+namespace {
+
+using namespace backstage;
+using namespace std::chrono_literals;
+using detail::Runnable;
+using detail::Scheduler;
+using detail::Worker;
+
+class HandClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const noexcept override { return at; }
+  [[nodiscard]] WallTime wall() const noexcept override { return WallTime{0}; }
+  Instant at{1'000};
+};
+class NoChance final : public Chance {
+ public:
+  std::uint64_t next() noexcept override { return 0; }
+};
+
+struct Job : Runnable {
+  std::function<void(Worker&)> does = [](Worker&) {};
+};
+
+struct World {
+  static void run(Runnable& first, Worker& worker) {
+    for (Runnable* next = &first; next != nullptr; next = worker.next_in_line())
+      static_cast<Job&>(*next).does(worker);
+  }
+  /// In a turn of the worker's.
+  void play(std::function<void(Worker&)> does) {
+    Job job;
+    job.does = std::move(does);
+    scheduler.schedule(job);
+    scheduler.run_leftovers();
+  }
+  /// Messages until the clock is read, so much later.
+  void pass(Worker& worker, Duration time) const {
+    clock->at = clock->at + time;
+    for (int i = 0; i < 64; ++i) (void)worker.after_message();
+  }
+
+  std::shared_ptr<HandClock> clock = std::make_shared<HandClock>();
+  Environment environment{clock, std::make_shared<NoChance>()};
+  SlabPool pool;
+  Scheduler scheduler{environment, pool, detail::SchedulerOptions{.threads = 1}, &run};
+};
+
+TEST(F1, new_work_is_for_others_when_it_has_waited_for_50_microseconds_and_not_before) {
+  World world;
+  std::vector<Job> made(3);
+  world.play([&](Worker& worker) {
+    world.pass(worker, 1us);
+    for (Job& job : made) world.scheduler.schedule_new(job);
+    EXPECT_FALSE(worker.has_for_visitors());
+    world.pass(worker, 1us);  // seen: from now on it waits
+    world.pass(worker, 49us);
+    EXPECT_FALSE(worker.has_for_visitors());
+    world.pass(worker, 1us);
+    EXPECT_TRUE(worker.has_for_visitors());
+  });
+}
+
+TEST(F1, new_work_beside_messages_of_6_milliseconds_is_for_others_all_the_time) {
+  World world;
+  std::vector<Job> made(40);
+  world.play([&](Worker& worker) {
+    for (Job& job : made) world.scheduler.schedule_new(job);
+    world.pass(worker, 1us);
+    for (int i = 0; i < 3; ++i) {
+      world.pass(worker, 6ms);
+      EXPECT_TRUE(worker.has_for_visitors()) << i;
+    }
+  });
+}
+
+TEST(F1, one_that_is_new_stays_with_its_worker_however_long_it_waits) {
+  World world;
+  Job made;
+  world.play([&](Worker& worker) {
+    world.scheduler.schedule_new(made);
+    for (int i = 0; i < 4; ++i) world.pass(worker, 60us);
+    EXPECT_FALSE(worker.has_for_visitors());
+  });
+}
+
+TEST(F1, what_is_made_after_the_new_was_run_waits_anew) {
+  World world;
+  std::vector<Job> made(4);
+  bool looked = false;
+  world.play([&](Worker& worker) {
+    world.scheduler.schedule_new(made[0]);
+    world.scheduler.schedule_new(made[1]);
+    world.pass(worker, 1us);
+    world.pass(worker, 60us);
+    EXPECT_TRUE(worker.has_for_visitors());
+    // Newest first: the other is run behind this turn, and the one that runs last makes two more.
+    made[0].does = [&](Worker& later) {
+      world.scheduler.schedule_new(made[2]);
+      world.scheduler.schedule_new(made[3]);
+      world.pass(later, 1us);
+      EXPECT_FALSE(later.has_for_visitors());
+      looked = true;
+    };
+  });
+  EXPECT_TRUE(looked);
+}
+
+}  // namespace
