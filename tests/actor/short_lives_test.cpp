@@ -303,7 +303,7 @@ TEST(ShortInits, L1_who_stops_in_its_init_handles_what_was_queued_and_keeps_the_
                                  [](Ref<Hatched>, Runtime&) {}, 0, Init::sends_and_stops};
   EXPECT_EQ(play(script, Way::unnamed).notes, (Notes{"made", "init", "say 1", "gone", "heir 5", "heir 7"}));
 }
-TEST(ShortInits, L7_a_status_that_init_said_is_kept) {
+TEST(ShortInits, L1_a_status_that_init_said_is_kept_by_the_short_way_too) {
   for (const char* const name : {"fly", ""}) {
     Notes notes;
     sim::TestRuntime world;
