@@ -15,7 +15,7 @@
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
 //       costs the waker 15 us on a small virtual machine, and shared work is slower than local work.
 //   (5) Workers that take part in what fewer of them would do sooner stand aside (worker_tuning.hpp), until a worker's own work has
-//       waited for 1 ms, much waits that came from elsewhere, messages take so long, or somebody has nothing to do.
+//       waited for 5 ms, much waits that came from elsewhere, messages take so long, or somebody has nothing to do.
 //
 // Manual mode (threads = 0): no thread at all; whoever owns the scheduler calls run_ready() and expire_timers(). Whoever
 // opened the door Scheduling then says what is run next.

@@ -16,8 +16,8 @@
 // compare-exchange with what it found. As in OwnerGate the owner's half needs no barrier where a visitor can put one into all
 // threads of the process (membarrier: Atomics::announce() and Atomics::expedite()); where the system has no such call, the owner always goes the slow
 // way, and orders the two by an exchange on the visitors' word.
-// What a visitor took can come back by a later step of the owner only, which hears of it first, or else with the slot's next look: no other visitor
-// takes anything until it has, and what the owner found in that step was what stood there since, not what is gone.
+// The owner tells what is gone by its address. That cannot be something else that it holds: what was taken comes back by a step of the owner only,
+// and until it has heard, no other visitor takes anything; the step in which it puts the same pointer in again has found the slot empty.
 // Checked: tests/model/next_slot_model_test.cpp.
 #pragma once
 
