@@ -37,6 +37,8 @@ namespace detail {
 
 /// A timer of the runtime's own in a cell: pushes itself into the cell's lane.
 struct CellTimer : TimerEntry, LaneNode {
+  void fire() noexcept override { owner->post_lane(*this); }
+
   Cell* owner = nullptr;
   Instant armed_for = Instant::never();
   bool set = false;  // owner's turn: armed, or fired with its node in the lane
@@ -49,6 +51,8 @@ struct VerdictClock : CellTimer {
 
 /// A timer that only sets a command bit.
 struct SignalTimer : TimerEntry {
+  void fire() noexcept override { owner->signal_command(bits); }
+
   Cell* owner = nullptr;
   std::uint32_t bits = 0;
 };
@@ -398,6 +402,8 @@ void close_side(Cell& cell, std::uint32_t next_generation, Core& core) noexcept;
 
 /// A timer that the cell set fired.
 void run_timer(LaneNode& node, Cell* cell);
+/// One that the cell's table forgets. No message of it is handled or sent any more.
+void drop_timer(Extras& extras, TimerRecord& timer) noexcept;
 /// Handles the next due tick.
 void handle_tick(Cell& cell);
 

@@ -199,10 +199,6 @@ void Cell::arm_await_clock(Instant at) {
   clock.armed_for = at;
   clock.run = &run_await_clock;
   clock.generation = generation();
-  clock.fire = [](TimerEntry& timer) noexcept {
-    auto& fired = static_cast<CellTimer&>(timer);
-    fired.owner->post_lane(fired);
-  };
   all.scheduler->arm(clock, at);
 }
 

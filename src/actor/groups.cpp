@@ -105,7 +105,6 @@ void Supervision::continue_group(Cell& parent) {
     if (scheduler.now() < group.not_before) {
       group.timer.owner = &parent;
       group.timer.bits = signal::group;
-      group.timer.fire = &signal_by_timer;
       scheduler.arm(group.timer, group.not_before);
       return;
     }

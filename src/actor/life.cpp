@@ -263,7 +263,6 @@ void Lifecycle::after_init(Cell& cell) {
   if (cell.policy().live_for > Duration::zero()) {
     SignalTimer& timer = cell.need_extras().life_timer;
     timer.bits = signal::lifetime;
-    timer.fire = &signal_by_timer;
     Scheduler& scheduler = *cell.core().scheduler;
     scheduler.arm(timer, scheduler.now() + cell.policy().live_for);
   }

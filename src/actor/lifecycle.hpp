@@ -164,11 +164,6 @@ inline void tell_parent(Cell& cell) noexcept {
   return cell.ends_seen.load(std::memory_order_acquire) != cell.ends_told.load(std::memory_order_relaxed);
 }
 
-inline void signal_by_timer(TimerEntry& timer) noexcept {
-  auto& fired = static_cast<SignalTimer&>(timer);
-  fired.owner->signal_command(fired.bits);
-}
-
 }  // namespace detail
 }  // namespace v0
 }  // namespace backstage

@@ -225,7 +225,6 @@ void Lifecycle::first_start(Cell& cell) {
   Scheduler& scheduler = *cell.core().scheduler;
   SignalTimer& timer = cell.extras->restart_timer;
   timer.bits = signal::start;
-  timer.fire = &signal_by_timer;
   scheduler.arm(timer, scheduler.now() + after);
 }
 

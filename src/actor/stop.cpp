@@ -17,7 +17,6 @@ void Lifecycle::arm_stop_timer(Cell& cell, Duration within) {
   disarm_stop_timer(cell);
   cell.extras->stop_timer_armed = true;
   timer.bits = signal::expired;
-  timer.fire = &signal_by_timer;
   Scheduler& scheduler = *cell.core().scheduler;
   scheduler.arm(timer, scheduler.now() + within);
 }
@@ -275,14 +274,7 @@ void Lifecycle::cancel_timers(Cell& cell) noexcept {
   if (planted(Mistake::forgotten_timer) && cell.rest().stop_ordered && cell.rest().keep_place) return;
   Extras& extras = *cell.extras;
   Scheduler& scheduler = *cell.core().scheduler;
-  while (!extras.due.empty()) extras.due.remove(extras.due.front());
-  extras.timers.for_each([&scheduler](TimerRecord& timer) {
-    if (scheduler.cancel(timer) || timer.settled) {
-      delete &timer;
-    } else {
-      timer.cancelled = true;  // fired: its node is in the lane, which frees it
-    }
-  });
+  extras.timers.for_each([&extras](TimerRecord& timer) { drop_timer(extras, timer); });
   extras.timers.clear();
   if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
   extras.stop_timer_armed = false;

@@ -136,10 +136,6 @@ bool Supervision::ask_for_verdict(Cell& parent, Cell& child) {
   clock.owner = &parent;
   clock.run = &verdict_is_late;
   clock.generation = parent.generation();
-  clock.fire = [](TimerEntry& timer) noexcept {
-    auto& fired = static_cast<VerdictClock&>(timer);
-    fired.owner->post_lane(fired);
-  };
   core.scheduler->arm(clock, core.scheduler->now() + child.policy().verdict_within);
   return true;
 }
@@ -274,7 +270,6 @@ void Supervision::restart(Cell& parent, Cell& child) {
     return begin_group(parent, child, planted(Mistake::restart_without_backoff) ? now : now + after);
   }
   extras.restart_timer.bits = signal::start;
-  extras.restart_timer.fire = &signal_by_timer;
   core.scheduler->arm(extras.restart_timer, now + after);
   settle(child, 0);
 }

@@ -22,7 +22,7 @@ namespace detail {
 
 class TimerTable {
  public:
-  /// Its number, which is never 0. When there is no memory nothing was changed.
+  /// Its number, which is never 0. The timer learns its place. When there is no memory nothing was changed.
   [[nodiscard]] std::uint64_t insert(TimerRecord& timer) {
     if (free_ == none) {
       add_slot() = {.timer = nullptr, .use = first_use_, .next_free = none};
@@ -32,6 +32,7 @@ class TimerTable {
     Slot& slot = slot_at(at);
     free_ = slot.next_free;
     slot.timer = &timer;
+    timer.place = at;
     ++size_;
     return std::uint64_t{slot.use} << 32U | (at + 1U);
   }
@@ -41,9 +42,9 @@ class TimerTable {
     const Slot& slot = slot_at(at);
     return slot.use == number >> 32U ? slot.timer : nullptr;
   }
-  /// Precondition: it finds one.
-  void erase(std::uint64_t number) noexcept {
-    const auto at = static_cast<std::uint32_t>(number) - 1U;
+  /// Precondition: it is in.
+  void erase(const TimerRecord& timer) noexcept {
+    const std::uint32_t at = timer.place;
     Slot& slot = slot_at(at);
     slot = {.timer = nullptr, .use = slot.use + 1, .next_free = free_};
     free_ = at;
@@ -94,31 +95,31 @@ class TimerTable {
   std::uint32_t first_use_ = 0;
 };
 
-/// Ticks that wait to be handled, linked through the timers themselves.
+/// Ticks that wait to be handled, linked through the timers' own nodes: they are in the wheel no more, nor in the lane.
 class DueTimers {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
-  [[nodiscard]] TimerRecord& front() const noexcept { return *first_; }
+  [[nodiscard]] TimerRecord& front() const noexcept { return static_cast<TimerRecord&>(*first_); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   void push_back(TimerRecord& timer) noexcept {
-    timer.queued = true;
-    timer.before = last_;
-    timer.behind = nullptr;
-    (last_ != nullptr ? last_->behind : first_) = &timer;
+    timer.is_due = true;
+    timer.prev = last_;
+    timer.next = nullptr;
+    (last_ != nullptr ? last_->next : first_) = &timer;
     last_ = &timer;
     ++size_;
   }
   /// Precondition: it is in.
   void remove(TimerRecord& timer) noexcept {
-    timer.queued = false;
-    (timer.before != nullptr ? timer.before->behind : first_) = timer.behind;
-    (timer.behind != nullptr ? timer.behind->before : last_) = timer.before;
+    timer.is_due = false;
+    (timer.prev != nullptr ? timer.prev->next : first_) = timer.next;
+    (timer.next != nullptr ? timer.next->prev : last_) = timer.prev;
     --size_;
   }
 
  private:
-  TimerRecord* first_ = nullptr;
-  TimerRecord* last_ = nullptr;
+  TimerNode* first_ = nullptr;
+  TimerNode* last_ = nullptr;
   std::size_t size_ = 0;
 };
 

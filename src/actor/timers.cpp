@@ -1,5 +1,6 @@
 // Timers of actors (promise L10): never early, cancelled exactly, gone with the incarnation.
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -19,66 +20,74 @@ bool Timer::cancel() {
   Extras& extras = *owner_->extras;
   TimerRecord* const timer = extras.timers.find(id_);
   if (timer == nullptr) return false;
-  extras.timers.erase(id_);
-  if (timer->queued) extras.due.remove(*timer);
-  if (owner_->core().scheduler->cancel(*timer) || timer->settled) {
-    delete timer;
-  } else {
-    timer->cancelled = true;  // fired: its node is in the lane, which frees it
-  }
+  extras.timers.erase(*timer);
+  drop_timer(extras, *timer);
   return true;
 }
 
 namespace detail {
+namespace {
 
-Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period) {
-  std::unique_ptr<TimerRecord> guard(timer);
-  Extras& extras = owner.need_extras();
-  Scheduler& scheduler = *owner.core().scheduler;
-  timer->owner = &owner;
-  timer->period = period;
-  timer->LaneNode::run = &run_timer;
+struct Destroy {
+  void operator()(TimerRecord* timer) const noexcept { timer->destroy(); }
+};
+using TimerGuard = std::unique_ptr<TimerRecord, Destroy>;
+
+/// Missed ticks are skipped: the next one lies in the future, on the timer's own grid.
+void arm_again(PeriodicTimer& timer, Scheduler& scheduler) {
+  const Instant now = this_turn->worker->fresh_now();
+  const std::int64_t late = std::max<std::int64_t>(now.ns - timer.due_ns, 0);
+  const std::int64_t steps = planted(Mistake::missed_ticks_made_up_for) ? 1 : late / timer.period.count() + 1;
+  scheduler.arm(timer, Instant{timer.due_ns} + Duration(steps * timer.period.count()));
+}
+
+}  // namespace
+
+void TimerRecord::fire() noexcept { owner->post_lane(*this); }
+
+void TimerRecord::destroy() noexcept {
+  // Also where nobody has a turn any more: what was left in a lane when the Runtime ends.
+  SlabPool* const pool = owner->core().pool;
+  const std::size_t size = bytes();
+  this->~TimerRecord();
+  deallocate_to(pool, this, size);
+}
+
+Timer set_timer(TimerRecord* timer, Duration first) {
+  TimerGuard guard(timer);
+  Cell& owner = *timer->owner;
+  timer->run = &run_timer;
   timer->generation = owner.generation();
-  timer->fire = [](TimerEntry& entry) noexcept {
-    auto& fired = static_cast<TimerRecord&>(entry);
-    fired.owner->post_lane(fired);
-  };
-  timer->id = extras.timers.insert(*timer);
+  const std::uint64_t number = owner.need_extras().timers.insert(*timer);
   (void)guard.release();
-  const Timer handle(&owner, owner.generation(), owner.incarnation(), timer->id);
-  scheduler.arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
+  const Timer handle(&owner, owner.generation(), owner.incarnation(), number);
+  owner.core().scheduler->arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
   return handle;
+}
+
+void drop_timer(Extras& extras, TimerRecord& timer) noexcept {
+  if (timer.is_due) {
+    extras.due.remove(timer);
+    timer.destroy();
+  } else if (timer.owner->core().scheduler->cancel(timer)) {
+    timer.destroy();
+  } else {
+    timer.is_cancelled = true;
+  }
 }
 
 void run_timer(LaneNode& node, Cell* cell) {
   auto& timer = static_cast<TimerRecord&>(node);
-  if (cell == nullptr || timer.cancelled) {
-    delete &timer;
-    return;
-  }
+  if (cell == nullptr || timer.is_cancelled) return timer.destroy();
   Extras& extras = *cell->extras;
-  Scheduler& scheduler = *cell->core().scheduler;
-  const bool once = timer.period == Duration::zero();
-  if (!once) {
-    // Missed ticks are skipped: the next one lies in the future, on the timer's own grid.
-    const Instant now = this_turn->worker->fresh_now();
-    const std::int64_t late = std::max<std::int64_t>(now.ns - timer.due_ns, 0);
-    const std::int64_t steps = planted(Mistake::missed_ticks_made_up_for) ? 1 : late / timer.period.count() + 1;
-    scheduler.arm(timer, Instant{timer.due_ns} + Duration(steps * timer.period.count()));
+  if (timer.to_self) return extras.due.push_back(timer);
+  if (timer.periodic) {
+    arm_again(static_cast<PeriodicTimer&>(timer), *cell->core().scheduler);
+    return timer.send();
   }
-  if (timer.to_self) {
-    if (timer.queued) return;
-    timer.settled = once;
-    extras.due.push_back(timer);
-    return;
-  }
-  if (once) {
-    const std::unique_ptr<TimerRecord> guard(&timer);
-    extras.timers.erase(timer.id);
-    timer.send();
-  } else {
-    timer.send();
-  }
+  const TimerGuard guard(&timer);
+  extras.timers.erase(timer);
+  timer.send();
 }
 
 void handle_tick(Cell& cell) {
@@ -87,13 +96,18 @@ void handle_tick(Cell& cell) {
   WorkerContext* const context = context_for(&core);
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
-  TimerRecord* const timer = &extras.due.front();
-  extras.due.remove(*timer);
-  Envelope* const envelope = timer->make(core, context, cell.generation());
-  if (timer->period == Duration::zero()) {
-    extras.timers.erase(timer->id);
-    delete timer;
+  TimerRecord& timer = extras.due.front();
+  extras.due.remove(timer);
+  TimerGuard over;
+  // Before the handler, which may cancel what comes next, and finds no more of what is over.
+  if (timer.periodic) {
+    arm_again(static_cast<PeriodicTimer&>(timer), *core.scheduler);
+  } else {
+    over.reset(&timer);
+    extras.timers.erase(timer);
   }
+  Envelope* const envelope = timer.make(core, context);
+  over.reset();
   count_sent(core, context);
   core.count_handled(context);
   cell.handled.store(cell.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -17,14 +17,21 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
+namespace {
+
+// TimerEntry::shard has room for so many and as many spare ones.
+constexpr unsigned most_threads = 1U << 15U;
+
+}  // namespace
+
 Scheduler::Scheduler(const Environment& environment, SlabPool& pool, SchedulerOptions options, Run run)
     : environment_(environment),
       pool_(pool),
       options_(options),
       run_(run),
       scheduling_(options.threads == 0 && environment.has<Scheduling>() ? &environment.door<Scheduling>() : nullptr),
-      regular_(std::max(1U, options.threads)),
-      workers_(regular_ + (options.threads == 0 ? 0 : options.spare_threads)),
+      regular_(std::clamp(options.threads, 1U, most_threads)),
+      workers_(regular_ + (options.threads == 0 ? 0 : std::min(options.spare_threads, most_threads))),
       contexts_(workers_.size(), nullptr),
       limit_(most_workers()),
       tune_at_(regular_ > 1 ? Instant{} : Instant::never()),

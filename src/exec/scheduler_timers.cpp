@@ -77,7 +77,7 @@ void Scheduler::lift_if_much_waits(Duration since_last_clock) noexcept {
 void Scheduler::arm(TimerEntry& timer, Instant due) noexcept {
   Worker* const worker = this_turn != nullptr ? this_turn->worker : nullptr;
   const bool inside = worker != nullptr && &worker->scheduler_ == this;
-  timer.shard = inside ? worker->id_ : 0;
+  timer.shard = inside ? static_cast<std::uint16_t>(worker->id_) : std::uint16_t{0};
   workers_[timer.shard]->timers_.arm(timer, due);
   // A worker looks at its timers before it parks. From outside everybody may be asleep, or asleep for too long:
   // published before this look, so a worker that goes to sleep now either sees the timer or is seen here.
@@ -89,10 +89,7 @@ bool Scheduler::cancel(TimerEntry& timer) noexcept { return workers_[timer.shard
 void Scheduler::expire_due(Instant now) noexcept {
   // Everybody's: the one whose timers they are may be busy with one long message.
   for (const auto& worker : known()) {
-    worker->timers_.expire(now, [](TimerNode& node) {
-      auto& timer = static_cast<TimerEntry&>(node);
-      timer.fire(timer);
-    });
+    worker->timers_.expire(now, [](TimerNode& node) { static_cast<TimerEntry&>(node).fire(); });
   }
 }
 

@@ -262,4 +262,97 @@ TEST(F1, a_fast_timer_does_not_starve_the_mailbox) {
   EXPECT_EQ(world.runtime().actors(), 1U);
 }
 
+TEST(L10, a_tick_that_waits_while_others_are_handled_is_one_and_the_next_comes_on_the_grid_after_it) {
+  struct Slow {
+    sim::TestRuntime* world;
+    Ticks* ticks;
+    void handle(Set set, Context& cx) {
+      (void)cx.send_after(set.period, cx.self(this), Tick{0});
+      (void)cx.send_every(set.period, cx.self(this), Tick{1});
+    }
+    void handle(Tick tick, Context& cx) {
+      if (tick.n == 0) world->clock().set(cx.now() + 2500ms);
+      ticks->emplace_back(tick.n, cx.now());
+    }
+  };
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto slow = world.spawn<Slow>("slow", Slow{&world, &ticks});
+  slow.send(Set{0s, 1s, 0});
+  world.run();
+  const Instant start = world.now();
+  world.advance(5s);
+  EXPECT_EQ(ticks, (Ticks{{0, start + 3500ms}, {1, start + 3500ms}, {1, start + 4s}, {1, start + 5s}}));
+}
+
+TEST(L10, a_timer_of_a_suspended_actor_wakes_nobody_and_goes_on_upon_its_grid) {
+  Ticks ticks;
+  sim::TestRuntime world;
+  const auto ticker = world.spawn<Ticker>("t", &ticks);
+  ticker.send(Set{0s, 1s, 1});
+  world.run();
+  const Instant start = world.now();
+  world.runtime().suspend(ticker);
+  world.advance(1s);
+  EXPECT_EQ(world.next_timer(), Instant::never()) << "its tick waits, and what is missed is skipped";
+  world.advance(2500ms);
+  EXPECT_TRUE(ticks.empty());
+  world.runtime().resume(ticker);
+  world.advance(1s);
+  EXPECT_EQ(ticks, (Ticks{{1, start + 3500ms}, {1, start + 4s}}));
+}
+
+TEST(L10, a_timer_that_comes_again_is_cancelled_while_its_tick_waits_and_while_it_is_handled) {
+  struct Two {
+    int handled = 0;
+    Timer first;
+    Timer second;
+    void handle(Set set, Context& cx) {
+      first = cx.send_every(set.period, cx.self(this), Tick{1});
+      second = cx.send_every(set.period, cx.self(this), Tick{2});
+    }
+    void handle(Tick tick) {
+      EXPECT_EQ(tick.n, 1);
+      ++handled;
+      EXPECT_TRUE(second.cancel()) << "it waits";
+      EXPECT_FALSE(second.cancel());
+      EXPECT_TRUE(first.cancel()) << "it is set again before it is handled";
+      EXPECT_FALSE(first.cancel());
+    }
+    int handle(Cancel) { return handled; }
+  };
+  sim::TestRuntime world;
+  const auto two = world.spawn<Two>("two");
+  const auto blocks = world.runtime().memory().live_blocks;
+  two.send(Set{0s, 1s, 0});
+  world.advance(10s);
+  EXPECT_EQ(world.ask<Cancel>(two).value(), 1);
+  EXPECT_EQ(world.next_timer(), Instant::never());
+  EXPECT_EQ(world.runtime().memory().live_blocks, blocks);
+}
+
+TEST(L10, ticks_that_wait_when_their_actor_ends_leave_nothing_behind) {
+  for (const bool restarts : {true, false}) {
+    Ticks ticks;
+    sim::TestRuntime world;
+    const auto blocks = world.runtime().memory().live_blocks;
+    const auto ticker = world.spawn(child<Ticker>("t", &ticks).backoff(1ms, 1ms));
+    ticker.send(Set{1s, 0s, 1});
+    ticker.send(Set{0s, 1s, 2});
+    ticker.send(Nap{10s});
+    world.advance(2s);
+    if (restarts) {
+      world.runtime().restart(ticker);
+    } else {
+      world.runtime().kill(ticker);
+    }
+    world.advance(1min);
+    EXPECT_EQ(world.next_timer(), Instant::never());
+    world.runtime().stop(ticker);
+    world.run();
+    EXPECT_TRUE(ticks.empty());
+    expect_nothing_left(world, blocks);
+  }
+}
+
 }  // namespace

@@ -6,7 +6,11 @@
 // Threads: the turn of the actor that set it. Stability: settling (v0).
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <new>
+#include <type_traits>
 #include <utility>
 
 #include "backstage/actor/ref.hpp"
@@ -33,72 +37,115 @@ class Timer {
 
 namespace detail {
 
-/// One set timer. Allocated by its actor, freed by its actor; the wheel and the lane only pass it on.
-struct TimerRecord : TimerEntry, LaneNode {
-  virtual ~TimerRecord() = default;
-  /// The message for the actor itself, built now. It is handled at once and then freed.
-  virtual Envelope* make(CoreFace&, WorkerContext*, std::uint32_t generation) = 0;
-  /// Sends it to somebody else.
-  virtual void send() = 0;
-  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-  static void operator delete(void* block) noexcept { deallocate_frame(block); }
+/// What its actor knows of a timer: it stands where a TimerEntry ends, and takes no room.
+struct MarkedTimer : TimerEntry {
+  MarkedTimer(bool own, bool again) noexcept : to_self(own), periodic(again), is_due(false), is_cancelled(false) {}
 
-  Cell* owner = nullptr;
-  std::uint64_t id = 0;
-  TimerRecord* before = nullptr;  // while it is queued
-  TimerRecord* behind = nullptr;
-  Duration period{0};  // 0: once
-  bool to_self = false;
-  bool cancelled = false;  // fired already, but not to be handled
-  bool queued = false;     // waits among the due ticks
-  bool settled = false;    // fired for the last time, and its node is out of the lane
+  bool to_self : 1;
+  bool periodic : 1;      // it is a PeriodicTimer
+  bool is_due : 1;        // in DueTimers
+  bool is_cancelled : 1;  // its node is in the lane, which frees it
 };
 
-template <class A, class M>
-struct TypedTimer final : TimerRecord {
-  TypedTimer(Ref<A> t, M m) : target(t), message(std::move(m)) {}
-  Envelope* make(CoreFace& core, WorkerContext* context, std::uint32_t target_generation) override {
-    if constexpr (std::is_copy_constructible_v<M>) {
-      if (period > Duration::zero()) {
-        return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, target_generation, message)->head;
-      }
+/// One set timer: once, if it is no PeriodicTimer. Allocated by its actor, freed by its actor. It is in one place at a time, so
+/// one pair of links does for the wheel and for DueTimers:
+///
+///     wheel -- fire() --> lane -- run_timer() --> to itself: DueTimers -- handle_tick() --> over
+///                                             \-> to another: sent, and over
+///     one that comes again, instead of being over, is first put back into the wheel
+struct TimerRecord : MarkedTimer, LaneNode {
+  explicit TimerRecord(Cell& whose, bool own, bool again = false) noexcept : MarkedTimer(own, again), owner(&whose) {}
+  void fire() noexcept final;
+  // One of these two, as it is to itself or to another:
+  /// The message, built now. It is handled at once and then freed.
+  virtual Envelope* make(CoreFace&, WorkerContext*) { return nullptr; }
+  virtual void send() {}
+  /// Of the whole object.
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+  /// Ends it, and gives its memory back to its actor's Runtime.
+  void destroy() noexcept;
+
+  std::uint32_t place = 0;  // in its actor's table
+  Cell* owner;
+};
+static_assert(sizeof(TimerRecord) == 80,
+              "a block of 96 bytes has room for a message of 16, or of 8 that comes again and again");
+
+/// Comes again and again. To itself it waits for its next instant only when its tick is handled: there is never more than one.
+struct PeriodicTimer : TimerRecord {
+  PeriodicTimer(Cell& whose, bool own) noexcept : TimerRecord(whose, own, true) {}
+  Duration period{};
+};
+
+/// To the actor itself, which handles it from here.
+template <class A, class M, class Kind>
+struct TickTimer final : Kind {
+  TickTimer(Cell& whose, M&& m) : Kind(whose, true), message(std::move(m)) {}
+  Envelope* make(CoreFace& core, WorkerContext* context) override {
+    if constexpr (std::is_same_v<Kind, PeriodicTimer>) {
+      return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, this->generation, message)->head;
+    } else {
+      return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, this->generation, std::move(message))
+                  ->head;
     }
-    return &build<PlainEnvelope<M>>(core, context, plain_descriptor<A, M>, target_generation, std::move(message))
-                ->head;
   }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return sizeof(TickTimer); }
+  M message;
+};
+
+template <class A, class M, class Kind>
+struct SendTimer final : Kind {
+  SendTimer(Cell& whose, Ref<A> to, M&& m) : Kind(whose, false), target(to), message(std::move(m)) {}
   void send() override {
-    if constexpr (std::is_copy_constructible_v<M>) {
-      if (period > Duration::zero()) {
-        target.send(M(message));
-        return;
-      }
+    if constexpr (std::is_same_v<Kind, PeriodicTimer>) {
+      target.send(M(message));
+    } else {
+      target.send(std::move(message));
     }
-    target.send(std::move(message));
   }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return sizeof(SendTimer); }
   Ref<A> target;
   M message;
 };
 
-Timer set_timer(Cell& owner, TimerRecord* timer, Duration first, Duration period);
+/// From the pool, without a header of its own: the size is known there and here.
+template <class T, class... X>
+[[nodiscard]] T* new_timer(Cell& owner, X&&... parts) {
+  SlabPool* const pool = chunk_of(&owner).core.load(std::memory_order_relaxed)->pool;  // relaxed: its own turn
+  void* const block = allocate_from(pool, sizeof(T));
+  try {
+    return ::new (block) T(owner, std::forward<X>(parts)...);
+  } catch (...) {
+    deallocate_to(pool, block, sizeof(T));
+    throw;
+  }
+}
+template <class Kind, class A, class M>
+[[nodiscard]] Kind* new_timer_for(Cell& owner, bool own, Ref<A> target, M& message) {
+  static_assert(alignof(M) <= 16, "messages with an alignment above 16 bytes are not supported: send a pointer");
+  if (own) return new_timer<TickTimer<A, M, Kind>>(owner, std::move(message));
+  return new_timer<SendTimer<A, M, Kind>>(owner, target, std::move(message));
+}
+
+/// The timer is its actor's from here on, also when this throws.
+Timer set_timer(TimerRecord* timer, Duration first);
 
 }  // namespace detail
 
 template <class A, class M>
 Timer Context::send_after(Duration d, Ref<A> target, M message) {
   static_assert(Handles<A, M>, "the target has no handle() for exactly that message type");
-  detail::Cell& me = cell();
-  auto* const timer = new detail::TypedTimer<A, M>(target, std::move(message));
-  timer->to_self = target == self(static_cast<A*>(nullptr));
-  return detail::set_timer(me, timer, d, Duration::zero());
+  const bool own = target == self(static_cast<A*>(nullptr));
+  return detail::set_timer(detail::new_timer_for<detail::TimerRecord>(cell(), own, target, message), d);
 }
 template <class A, class M>
 Timer Context::send_every(Duration period, Ref<A> target, M message) {
   static_assert(Handles<A, M>, "the target has no handle() for exactly that message type");
   static_assert(std::is_copy_constructible_v<M>, "a message that is sent again and again must be copyable");
-  detail::Cell& me = cell();
-  auto* const timer = new detail::TypedTimer<A, M>(target, std::move(message));
-  timer->to_self = target == self(static_cast<A*>(nullptr));
-  return detail::set_timer(me, timer, period, std::max(period, Duration(1'000)));
+  const bool own = target == self(static_cast<A*>(nullptr));
+  auto* const timer = detail::new_timer_for<detail::PeriodicTimer>(cell(), own, target, message);
+  timer->period = std::max(period, Duration(1'000));
+  return detail::set_timer(timer, period);
 }
 
 }  // namespace v0

@@ -61,11 +61,18 @@ class Scheduler;
 /// What can be run. Its address is its identity.
 struct Runnable {};
 
-/// A timer of the floor above. `fire` is called under the shard's lock, on any worker: it may schedule, nothing more.
+/// A timer of the floor above.
 struct TimerEntry : TimerNode {
-  void (*fire)(TimerEntry&) noexcept = nullptr;
-  std::uint32_t shard = 0;
+  TimerEntry() noexcept = default;
+  TimerEntry(const TimerEntry&) = delete;
+  TimerEntry& operator=(const TimerEntry&) = delete;
+  virtual ~TimerEntry() = default;
+  /// Called under the shard's lock, on any worker: it may schedule, nothing more.
+  virtual void fire() noexcept = 0;
+
+  std::uint16_t shard = 0;  // whose worker's
 };
+static_assert(sizeof(TimerEntry) == 48);
 
 using TimerShard = TimerShardOf<>;
 
@@ -81,7 +88,7 @@ struct HogNews {
 };
 
 struct SchedulerOptions {
-  unsigned threads = 1;  ///< 0: manual
+  unsigned threads = 1;  ///< 0: manual; at most 32,768
   unsigned turn_messages = 64;
   Duration turn_time = std::chrono::microseconds(100);
   Duration share_after = std::chrono::microseconds(50);

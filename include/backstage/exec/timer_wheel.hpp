@@ -35,6 +35,7 @@ namespace backstage {
 inline namespace v0 {
 
 /// One timer. Embed it in (or derive from it) whatever is to be woken. It neither moves nor dies while armed.
+/// While it is not armed the wheel looks at neither link: they may hold it in a list of its owner's.
 struct TimerNode {
   TimerNode* prev = nullptr;
   TimerNode* next = nullptr;
@@ -50,7 +51,7 @@ struct TimerNode {
   [[nodiscard]] bool armed() const noexcept { return slot_info != 0; }
   [[nodiscard]] Instant due() const noexcept { return Instant{due_ns}; }
 };
-static_assert(sizeof(TimerNode) <= 40);
+static_assert(sizeof(TimerNode) <= 40);  // 36 are used: what derives from it begins there
 
 class TimerWheel {
  public:
