@@ -27,7 +27,9 @@ namespace {
   out.on_hog = [](void* told, const HogNews& news) noexcept { static_cast<Core*>(told)->hear_hog(news); };
   out.on_hog_context = &core;
   out.on_stuck = [](void* told, Worker& worker) noexcept {
-    empty_outbox_of_stuck(*static_cast<Core*>(told), *static_cast<WorkerContext*>(worker.turn().context), worker);
+    auto& context = *static_cast<WorkerContext*>(worker.turn().context);
+    empty_outbox_of_stuck(*static_cast<Core*>(told), context, worker);
+    give_room_of_stuck(*static_cast<Core*>(told), context);
   };
   out.on_rest = [](void* rested) noexcept { return static_cast<Core*>(rested)->rest(); };
   out.threads = options.manual ? 0 : (options.workers != 0 ? options.workers : default_workers());

@@ -94,10 +94,16 @@ struct Extras {
   Awaiter* answered = nullptr;
   CellTimer await_clock;
   DueTimers due;
-  std::uint8_t ticks = 0;      // of those that were due at once, still before the next message
-  bool ticked : 1 = false;     // they are over: a message that waits comes next
-  bool retry : 1 = false;      // `in_hand` is to be handled before all others
-  bool loop_over : 1 = false;  // the actor's own event loop has ended
+  std::uint8_t ticks = 0;  // of those that were due at once, still before the next message
+  /// Asked for together.
+  enum Odd : std::uint8_t {
+    ticked = 1,     // the ticks are over: a message that waits comes next
+    retry = 2,      // `in_hand` is to be handled before all others
+    loop_over = 4,  // the actor's own event loop has ended
+  };
+  std::uint8_t odd = 0;
+  [[nodiscard]] bool is(Odd what) const noexcept { return (odd & what) != 0; }
+  void say(Odd what, bool so = true) noexcept { odd = static_cast<std::uint8_t>(so ? odd | what : odd & ~what); }
 
   // children [own turn], names under the mutex (siblings look each other up)
   Cell* first_child = nullptr;
@@ -379,6 +385,8 @@ inline Awaiter* Cell::awaiters() const noexcept { return extras != nullptr ? ext
 
 /// For the watch: what a stuck worker's actor has sent and still holds. Not while the worker is about to send more.
 void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worker) noexcept;
+/// The same of the room that its actor owes.
+void give_room_of_stuck(CoreFace& core, const WorkerContext& context) noexcept;
 
 /// Does it, and lets it be when the memory is out: for telling, never for doing.
 template <class F>

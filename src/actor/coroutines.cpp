@@ -183,7 +183,7 @@ void run_await_clock(LaneNode& node, Cell* cell) {
     // Armed before anything is resumed: what is resumed may throw.
     if (next != Instant::never()) cell->arm_await_clock(std::max(next, now + Duration(1)));
     due->expire(*cell);
-    cell->wake_awaiter(*due);
+    if (due->deadline_ != Instant::never()) cell->wake_awaiter(*due);
   }
 }
 
@@ -218,7 +218,7 @@ Handled inbox_resume(InboxBase& inbox) {
 }
 InboxBase* waiting_inbox(Cell& cell) noexcept { return cell.extras != nullptr ? cell.extras->inbox : nullptr; }
 bool inbox_is_closed(Cell& cell) noexcept { return cell.extras != nullptr && cell.extras->inbox_closed; }
-void loop_ended(Cell& cell) { cell.need_extras().loop_over = true; }
+void loop_ended(Cell& cell) { cell.need_extras().say(Extras::loop_over); }
 
 }  // namespace detail
 }  // namespace v0

@@ -188,7 +188,7 @@ void Lifecycle::begin(Cell& cell) {
     cell.extras->supervising.reset();
     cell.extras->stop_source = std::stop_source(std::nostopstate);
     cell.extras->inbox_closed = false;
-    cell.extras->loop_over = false;
+    cell.extras->say(Extras::loop_over, false);
   }
   say(cell, Status::starting);
   if (cell.incarnation() > 1 && cell.policy().on_restart == OnRestart::drop)
@@ -367,8 +367,8 @@ void Lifecycle::obey(Cell& cell, std::uint32_t commands) {
 }
 
 bool Lifecycle::advance(Cell& cell) {
-  if (cell.extras != nullptr && cell.extras->loop_over) {
-    cell.extras->loop_over = false;
+  if (cell.extras != nullptr && cell.extras->is(Extras::loop_over)) {
+    cell.extras->say(Extras::loop_over, false);
     if (cell.phase == Phase::running || cell.phase == Phase::draining) {
       // The loop ended by itself, in order: so does the actor. One that is always restarted goes on taking messages.
       const Restart when = cell.policy().restart;

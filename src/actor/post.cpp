@@ -99,6 +99,8 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
     if (side != nullptr) {
       const std::lock_guard lock(side->mutex);
       if (side->generation != generation) return Admission::gone;
+      CoreFace& core = *chunk_of(&cell).core.load(std::memory_order_acquire);
+      let_in(core, context_for(&core), cell, *side);
       // Those who wait come first.
       if (!side->waiting.empty()) return Admission::full;
       if (side->queues) return is_full(*side, weight) ? Admission::full : Admission::admitted;
@@ -295,6 +297,10 @@ void empty_outbox(CoreFace& core, WorkerContext& context) noexcept {
   }
 }
 
+void settle_held(CoreFace& core, WorkerContext& context) noexcept {
+  while (!context.outbox.empty()) empty_outbox(core, context);
+}
+
 void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worker) noexcept {
   Outbox& outbox = context.outbox;
   // relaxed: a hint, and what is there stays until somebody hands it over.
@@ -309,7 +315,7 @@ void empty_outbox_of_stuck(CoreFace& core, WorkerContext& context, Worker& worke
 }
 
 void sent_to_nobody(const MessageDescriptor& descriptor) noexcept {
-  WorkerContext* const context = this_turn != nullptr ? static_cast<WorkerContext*>(this_turn->context) : nullptr;
+  auto* const context = static_cast<WorkerContext*>(this_context);
   if (context == nullptr) return;
   Core& core = Core::of(*context->core);
   count_sent(core, context);

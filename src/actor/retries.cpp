@@ -27,7 +27,7 @@ void Retries::before(Cell& cell, Core& core, WorkerContext* context, const Envel
 }
 
 void Retries::done(Cell& cell) noexcept {
-  if (cell.extras == nullptr || cell.extras->retry) return;
+  if (cell.extras == nullptr || cell.extras->is(Extras::retry)) return;
   cell.extras->tries = 0;
   drop(cell);
 }
@@ -35,13 +35,13 @@ void Retries::done(Cell& cell) noexcept {
 void Retries::drop(Cell& cell) noexcept {
   if (cell.extras == nullptr || cell.extras->in_hand == nullptr) return;
   Envelope* const envelope = std::exchange(cell.extras->in_hand, nullptr);
-  cell.extras->retry = false;
+  cell.extras->say(Extras::retry, false);
   envelope->descriptor().abandon(*envelope, Errc::failed);
   free_envelope(cell.core(), context_for(&cell.core()), *envelope);
 }
 
 void Retries::adopt(Cell& cell, Root& root) noexcept {
-  if (cell.extras->in_hand == nullptr || cell.extras->retry) return;
+  if (cell.extras->in_hand == nullptr || cell.extras->is(Extras::retry)) return;
   root.in_hand = std::exchange(cell.extras->in_hand, nullptr);
   root.tries = std::exchange(cell.extras->tries, 0);
 }
@@ -67,7 +67,7 @@ void Retries::failed(Cell& cell) noexcept {
   if (extras.tries < cell.policy().retry_failed ||
       (planted(Mistake::retry_without_limit) && cell.policy().retry_failed != 0)) {
     ++extras.tries;
-    extras.retry = true;
+    extras.say(Extras::retry);
     return;
   }
   if (cell.policy().quarantine) {

@@ -1,6 +1,7 @@
 // The long way through a turn: commands, the lane, hooks, coroutines, ticks, messages, one after the other, until nothing is left or
 // the turn has had its time. And places that are nobody's.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "../base/planted.hpp"
@@ -12,6 +13,7 @@ namespace detail {
 namespace {
 
 constexpr std::size_t ticks_in_a_row = 64;
+constexpr std::uint32_t least_room = 64;  // for so many messages it pays to let senders wait
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
 
@@ -51,7 +53,7 @@ void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& en
 /// What made the last incarnation fail, once more. It was counted the first time.
 void handle_again(Cell& cell, Core& core, WorkerContext* context) {
   Extras& extras = *cell.extras;
-  extras.retry = false;
+  extras.say(Extras::retry, false);
   struct FreeAfter {
     Core& core;
     WorkerContext* context;
@@ -183,7 +185,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
   for (;;) {
     end_outbox(core, *context);
     // acquire: pairs with the release of whoever set a bit; `alive` publishes a new place's fields.
-    const std::uint32_t seen = signals.load(std::memory_order_acquire);
+    std::uint32_t seen = signals.load(std::memory_order_acquire);
     if ((seen & signal::alive) == 0) {
       if (drain_vacant(*this, core, context)) {
         // Dekker: a new owner's start signal either finds us idle, or we find it here.
@@ -205,6 +207,13 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         // Something came up; or a sender stands in the middle of a push.
         if (!is_calm(signals.load(std::memory_order_acquire))) continue;
       }
+      if (looks == 0 && seen == (signal::alive | signal::room) && is_calm(signal::alive) &&
+          is_far_from_room(worker)) {
+        if (run_for_room(worker, core, *context)) return;
+        // As above.
+        seen = signals.load(std::memory_order_acquire);
+        if (!is_calm(seen & ~signal::room)) continue;
+      }
       // What was ordered from outside stays until it is looked at.
       constexpr std::uint32_t given = signal::commands & ~signal::ordered;
       std::uint32_t bits = seen;
@@ -218,7 +227,7 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
                          Lifecycle::accepts(*this) && !mailbox.empty(queue);
       if ((bits & signal::ordered) != 0 && !later) Lifecycle::obey_orders(*this);
       if (!later && (is_answered() || is_word_in_lane())) run_lane(*this);
-      if (phase != Phase::running || (extras != nullptr && extras->loop_over)) {
+      if (phase != Phase::running || (extras != nullptr && extras->is(Extras::loop_over))) {
         while (Lifecycle::advance(*this)) {
         }
         // A loop or a hook that spawned looked into the lane: what it left goes first.
@@ -246,20 +255,20 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         }
         return;
       }
-      if (extras != nullptr && extras->retry) [[unlikely]] {
+      if (extras != nullptr && extras->is(Extras::retry)) [[unlikely]] {
         handle_again(*this, core, context);
         continue;
       }
       // Ticks come before what is queued: all that are due, but each once and so many at most, and then a message. Many timers
       // are not late for the sake of one message each, and fast ones do not starve the mailbox.
-      if (extras != nullptr && !extras->due.empty() && (!extras->ticked || nothing_queued(*this))) {
+      if (extras != nullptr && !extras->due.empty() && (!extras->is(Extras::ticked) || nothing_queued(*this))) {
         if (extras->ticks == 0)
           extras->ticks = static_cast<std::uint8_t>(std::min(extras->due.size(), ticks_in_a_row));
-        extras->ticked = --extras->ticks == 0;
+        extras->say(Extras::ticked, --extras->ticks == 0);
         handle_tick(*this);
       } else {
         if (extras != nullptr) {
-          extras->ticked = false;
+          extras->say(Extras::ticked, false);
           extras->ticks = 0;
         }
         Envelope* retired = nullptr;
@@ -281,8 +290,9 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
           if ((signals.load(std::memory_order_relaxed) & signal::room) != 0) {
             grant_room(*this);
             end_outbox(core, *context);
-            if (!mailbox.empty(queue) || (signals.load(std::memory_order_relaxed) & signal::side_queue) != 0)
-              continue;
+            if ((signals.load(std::memory_order_relaxed) & signal::side_queue) != 0) continue;
+            // Somebody was let in; or a sender stands in the middle of its push.
+            if (!mailbox.empty(queue) && ++looks < patience_with_a_push) continue;
           }
           if (extras != nullptr && !extras->due.empty()) {
             if (++looks < patience_with_a_push) continue;
@@ -326,6 +336,34 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
       return;
     }
   }
+}
+
+/// Of a mailbox that senders wait for: whether they are let in later, many at a time.
+/// Then more wait than are handled between two looks.
+bool Cell::is_far_from_room(const Worker& worker) const noexcept {
+  const std::uint32_t half = queue.bound.load(std::memory_order_relaxed) / 2;
+  return half >= std::max(least_room, worker.most_messages()) && mailbox.depth(queue) > half;
+}
+
+/// Senders wait for room. Who is let in for one message has to wait again for the next, so they are let in when half of the mailbox is empty, or
+/// when the turn ends; and as for somebody who is far behind, it goes on meanwhile. As run_calm().
+bool Cell::run_for_room(Worker& worker, Core& core, WorkerContext& context) {
+  // Whoever comes to wait from here on ends it.
+  signals.fetch_and(~signal::room, std::memory_order_seq_cst);
+  context.owes_room.store(this, std::memory_order_relaxed);
+  const bool is_over = run_calm_again(worker, core, context);
+  // Given when it is over: it does not go idle with so many waiting.
+  const bool owes = context.owes_room.load(std::memory_order_relaxed) != nullptr;
+  assert(!is_over || !owes);
+  if (owes) give_owed_room(context);
+  return is_over;
+}
+
+void Cell::give_owed_room(WorkerContext& context) noexcept {
+  context.owes_room.store(nullptr, std::memory_order_relaxed);
+  signals.fetch_or(signal::room, std::memory_order_seq_cst);
+  grant_room(*this);
+  end_outbox(*context.core, context);  // who is turned away runs destructors
 }
 
 bool Cell::drain_vacant_once(Core& core, WorkerContext* context) noexcept {

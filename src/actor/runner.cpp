@@ -16,7 +16,7 @@ constexpr std::uint32_t far_behind = 1'024;
 /// The same object, of which the compiler knows nothing any more: it does not keep addresses of its members over calls, on the stack.
 template <class T>
 [[gnu::always_inline]] inline T* unknown(T* object) noexcept {
-  asm("" : "+r"(object));
+  asm volatile("" : "+r"(object));
   return object;
 }
 
@@ -37,59 +37,127 @@ inline bool Cell::begins_calmly() noexcept {
 }
 
 /// For nothing: there is no message, or a sender stands in the middle of its push. True: it is idle.
-bool Cell::goes_idle(Envelope* last, Core& core, WorkerContext& context) noexcept {
+bool Cell::goes_idle(Worker& worker, Core& core, WorkerContext& context) noexcept {
+  worker.after_empty_turn();
+  Envelope* const last = queue.last;
   if (!mailbox.try_idle_behind(last, queue)) return false;
   if (last != nullptr) free_envelope(core, &context, *last);
   return !is_awake_again();
 }
 
+/// Its senders wait for room that they are given later in this turn.
+inline bool Cell::owes_room(const WorkerContext& context) const noexcept {
+  return context.owes_room.load(std::memory_order_relaxed) == this;  // relaxed: its own worker writes it
+}
+
+/// Has had its time, or its messages: whether it goes on all the same.
+[[gnu::noinline]] bool Cell::goes_on(std::uint32_t seen, Worker& worker, const WorkerContext& context) noexcept {
+  if ((seen & signal::yield) != 0) return false;
+  const bool is_behind = owes_room(context) ? is_far_from_room(worker) : mailbox.depth(queue) >= far_behind;
+  return is_behind && worker.goes_on();
+}
+
+/// The turn has had its time, or its messages. With nothing behind the last of them the place goes idle, and the line alone ends: there is
+/// nobody who would have to go behind the others.
+[[gnu::noinline]] bool Cell::ends_turn(bool is_calm, Worker& worker, Core& core, WorkerContext& context) noexcept {
+  if (owes_room(context)) [[unlikely]] {
+    give_owed_room(context);
+    return gives_way(worker);
+  }
+  Envelope* const last = queue.last;
+  if (!is_calm || mailbox.look_behind(last) != nullptr || !lane.empty(std::memory_order_relaxed) ||
+      !mailbox.try_idle_behind(last, queue)) {
+    return gives_way(worker);
+  }
+  worker.end_line();
+  free_envelope(core, &context, *last);
+  return !is_awake_again();
+}
+
+/// Behind what was handled last, which is retired. Null: there is none, or what was left in the lane before it was sent goes first.
+Envelope* Cell::take_behind_last(Core& core, WorkerContext& context) noexcept {
+  Envelope* const last = queue.last;
+  Envelope* const envelope = mailbox.look_behind(last);
+  if (envelope == nullptr || !lane.empty(std::memory_order_relaxed)) return nullptr;
+  mailbox.take_in_hand(last, queue);
+  queue.last = nullptr;
+  free_envelope(core, &context, *last);
+  return envelope;
+}
+
+/// In a catch block: what was thrown ends this incarnation.
+void Cell::fails_by_exception(Worker& worker, Core& core, WorkerContext& context) noexcept {
+  calm = false;
+  end_outbox(core, context);
+  Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
+  end_outbox(core, context);
+  (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
+}
+
 /// What most turns are: one plain message after the other. True: the turn is over. False: there is something to look at.
 [[gnu::always_inline]] inline bool Cell::run_calm(Worker& worker, Core& core, WorkerContext& context) {
   Cell* me = this;
-  Envelope* const handled_last = me->queue.last;
-  Envelope* envelope = me->mailbox.look_behind(handled_last);
-  // What was left there before a message was sent goes first.
-  if (!me->lane.empty(std::memory_order_relaxed)) return false;
-  if (envelope == nullptr) [[unlikely]]
-    return me->goes_idle(handled_last, core, context);
-  // Said twice, so that nearly always nothing is asked of it.
-  if (handled_last == nullptr) [[likely]] {
-    me->mailbox.take_found(envelope, nullptr, me->queue);
+  Envelope* envelope = nullptr;
+  if (me->queue.last != nullptr) [[unlikely]] {
+    envelope = me->take_behind_last(core, context);
+    if (envelope == nullptr) return me->lane.empty(std::memory_order_relaxed) && me->goes_idle(worker, core, context);
   } else {
-    me->mailbox.take_found(envelope, handled_last, me->queue);
-    free_envelope(core, &context, *handled_last);
+    envelope = me->mailbox.look_behind(nullptr);
+    // What was left there before a message was sent goes first.
+    if (!me->lane.empty(std::memory_order_relaxed)) return false;
+    if (envelope == nullptr) [[unlikely]]
+      return me->goes_idle(worker, core, context);
+    me->mailbox.take_in_hand(nullptr, me->queue);
   }
+  // From here on what was taken last is known here alone: whoever returns, but idle, says it.
   for (;;) {
-    const MessageDescriptor& known = envelope->descriptor();
+    const MessageDescriptor& known = envelope->descriptor_in(*unknown(&all_descriptors));
     Handled outcome = Handled::done;
-    if (envelope->generation != me->place_generation) [[unlikely]] {
-      drop_late(core, &context, *envelope);
-    } else if (!envelope->is_ask() || !drop_expired(*me, core, &context, *envelope)) {
-      count_handled(*me, context);
-      worker.note(&known.message);
-      outcome = known.handle(*me, *envelope);
+    try {
+      if (envelope->generation != me->place_generation) [[unlikely]] {
+        drop_late(core, &context, *envelope);
+      } else if (!envelope->is_ask() || !drop_expired(*me, core, &context, *envelope)) [[likely]] {
+        count_handled(*me, context);
+        worker.note(&known.message);
+        outcome = known.handle(*me, *envelope);
+      }
+    } catch (...) {
+      me->queue.last = envelope;
+      me->fails_by_exception(worker, core, context);
+      return false;
     }
     end_outbox(core, context);
     me = unknown(me);
     // acquire: as in run_at_length().
     const std::uint32_t seen = me->signals.load(std::memory_order_acquire);
-    if (worker.after_message() &&
-        (me->mailbox.depth(me->queue) < far_behind || (seen & signal::yield) != 0 || !worker.goes_on()))
-      return me->gives_way(worker);
-    if (outcome == Handled::done ? !me->stays_calm(seen) : !me->is_calm(seen)) {
+    const bool stays = outcome == Handled::done ? me->stays_calm(seen) : me->is_calm(seen);
+    if (worker.after_message() && !me->goes_on(seen, worker, context)) [[unlikely]] {
+      me->queue.last = envelope;
+      return me->ends_turn(stays, worker, core, context);
+    }
+    if (!stays) {
+      me->queue.last = envelope;
+      if (me->owes_room(context)) [[unlikely]]
+        me->give_owed_room(context);
       if ((seen & signal::yield) != 0) return me->gives_way(worker);
       return outcome != Handled::done && me->parks_at_once();
     }
     Envelope* const last = envelope;
     envelope = me->mailbox.look_behind(last);
     if (envelope == nullptr) {
-      if (!me->mailbox.try_idle_behind(last, me->queue)) return false;
+      if (!me->mailbox.try_idle_in_hand(last, me->queue)) {
+        me->queue.last = last;
+        return false;
+      }
       context.cache->deallocate(last, known.size);
-      return !me->is_awake_again();
+      return !unknown(me)->is_awake_again();
     }
     // As above. (Where none is queued the lane is looked at in any case.)
-    if (!me->lane.empty(std::memory_order_relaxed)) return false;
-    me->mailbox.take_found(envelope, last, me->queue);
+    if (!me->lane.empty(std::memory_order_relaxed)) {
+      me->queue.last = last;
+      return false;
+    }
+    me->mailbox.take_in_hand(last, me->queue);
     context.cache->deallocate(last, known.size);
   }
 }
@@ -106,7 +174,7 @@ bool Cell::gives_way(Worker& worker) noexcept {
 bool Cell::parks_at_once() noexcept {
   const Extras* const more = extras;
   if (signals.load(std::memory_order_acquire) != signal::alive || phase != Phase::running || more == nullptr ||
-      more->turn_root == nullptr || more->inbox != nullptr || more->loop_over || own_commands != 0 ||
+      more->turn_root == nullptr || more->inbox != nullptr || more->is(Extras::loop_over) || own_commands != 0 ||
       more->answered != nullptr || has_left_in_lane || !lane.empty(std::memory_order_relaxed)) {
     return false;
   }
@@ -131,18 +199,9 @@ inline bool Cell::begins() const noexcept {
     calm = false;
     return false;
   }
-  try {
-    if (run_calm(worker, core, context)) return true;
-    calm = false;
-    return false;
-  } catch (...) {
-    calm = false;
-    end_outbox(core, context);
-    Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
-    end_outbox(core, context);
-    (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
-    return false;
-  }
+  if (run_calm(worker, core, context)) return true;
+  calm = false;
+  return false;
 }
 
 /// Word was left for it, and nothing else is to be seen to first: what one of its coroutines waited for, that goes on before whatever is in
@@ -157,7 +216,11 @@ inline bool Cell::has_word() const noexcept {
 bool Cell::is_over_with_word(Worker& worker, Core& core, WorkerContext& context) {
   if (!has_word()) return false;
   try {
-    if (is_answered()) wake_answered();
+    if (is_answered()) {
+      wake_answered();
+      // An answer counts as a message does.
+      if (worker.after_message()) worker.end_line();
+    }
     if (is_word_in_lane()) {
       run_lane(*this);
       worker.turn().asked = nullptr;  // others' code ran behind whoever may have asked
@@ -167,15 +230,12 @@ bool Cell::is_over_with_word(Worker& worker, Core& core, WorkerContext& context)
     if ((seen & signal::yield) != 0) return gives_way(worker);
     return is_calm(seen) ? run_calm_again(worker, core, context) : parks_at_once();
   } catch (...) {
-    end_outbox(core, context);
-    Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
-    end_outbox(core, context);
-    (void)worker.after_message();  // it counts; what is to be done now, commands first, is done in any case
+    fails_by_exception(worker, core, context);
     return false;
   }
 }
 
-/// The first of a streak, and what stands in line behind it: as long as it does, nobody returns to the scheduler.
+/// The first of a line, and what stands in line behind it: as long as it does, nobody returns to the scheduler.
 void RunLoop::run(Runnable& first, Worker& worker) {
   assert(worker.turn().root == nullptr);
   auto& context = *static_cast<WorkerContext*>(worker.turn().context);
@@ -207,15 +267,10 @@ void Cell::run_otherwise(Worker& worker, Core& core, WorkerContext& context) {
 }
 
 bool Cell::run_calm_again(Worker& worker, Core& core, WorkerContext& context) {
-  try {
-    calm = true;  // until we hear otherwise
-    const bool is_over = run_calm(worker, core, context);
-    if (!is_over) calm = false;
-    return is_over;
-  } catch (...) {
-    calm = false;
-    throw;
-  }
+  calm = true;  // until we hear otherwise
+  const bool is_over = run_calm(worker, core, context);
+  if (!is_over) calm = false;
+  return is_over;
 }
 
 /// A life that begins in this turn, as those of most do that are made by the million: it begins, handles what is queued and, if it wants
@@ -237,10 +292,7 @@ bool Cell::is_over_at_once(Worker& worker, Core& core, WorkerContext& context) {
     Lifecycle::order_stop(*this, false, false);
     if (phase != Phase::closing) return false;
   } catch (...) {
-    end_outbox(core, context);
-    Lifecycle::fail_by_exception(*this, Failure::Stage::handler, {});
-    end_outbox(core, context);
-    (void)worker.after_message();  // it counts; what is to be done now is done in any case
+    fails_by_exception(worker, core, context);
     return false;
   }
   end_outbox(core, context);

@@ -208,7 +208,8 @@ Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint3
   return Enqueued::waiting;
 }
 
-bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept {
+bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number,
+                      bool if_full) noexcept {
   const Visit visit(&target);
   if (visit.core() == nullptr) return true;
   SideBox* const side = side_if_any(target);
@@ -218,6 +219,7 @@ bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std:
   {
     const std::lock_guard lock(side->mutex);
     if (side->generation != generation) return false;
+    if (if_full) let_in(*visit.core(), visit.context(), target, *side);
     for (auto at = side->waiting.begin(); at != side->waiting.end(); ++at) {
       if (at->sender == &sender && at->number == number && at->generation == sender.generation()) {
         mine = at->envelope;
@@ -235,6 +237,15 @@ bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std:
   mine->descriptor().abandon(*mine, Errc::timeout);
   free_envelope(*visit.core(), visit.context(), *mine);
   return true;
+}
+
+void give_room_of_stuck(CoreFace& core, const WorkerContext& context) noexcept {
+  // relaxed: a hint. A place stays a place, and its box its box; whose it is says the box, and there is room or not.
+  Cell* const cell = context.owes_room.load(std::memory_order_relaxed);
+  SideBox* const side = cell != nullptr ? side_if_any(*cell) : nullptr;
+  if (side == nullptr) return;
+  const std::lock_guard lock(side->mutex);
+  let_in(core, nullptr, *cell, *side);
 }
 
 void grant_room(Cell& cell) noexcept {

@@ -298,7 +298,7 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.rest().init_succeeded = false;
   // What was under way when it was told to stop has not failed: it is not handled again.
-  if (cell.extras != nullptr && !cell.extras->retry) Retries::drop(cell);
+  if (cell.extras != nullptr && !cell.extras->is(Extras::retry)) Retries::drop(cell);
   const bool ordered = cell.rest().stop_ordered;
   if (ordered && cell.rest().keep_place) {
     if (cell.policy().with_state) {

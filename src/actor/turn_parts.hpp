@@ -59,8 +59,7 @@ inline bool Cell::is_calm(std::uint32_t seen) const noexcept {
 inline bool Cell::stays_calm(std::uint32_t seen) const noexcept {
   const Extras* const more = extras;
   return seen == signal::alive && own_commands == 0 && !has_left_in_lane && !planted(Mistake::command_behind_data) &&
-         (more == nullptr ||
-          (more->due.empty() && !more->retry && !more->loop_over && !more->ticked && !more->await_clock.set));
+         (more == nullptr || (more->due.empty() && more->odd == 0 && !more->await_clock.set));
 }
 
 }  // namespace detail

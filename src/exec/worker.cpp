@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "backstage/exec/scheduler.hpp"
 
@@ -10,10 +11,10 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned longest_run = 16;  // turns in a row of others while new work waits
+constexpr unsigned longest_run = 16;  // lines in a row of others while new work waits
 // Messages between two readings of the clock, while they are short; while they are so short that to read it would show.
 constexpr unsigned longest_stride = 16;
-constexpr unsigned longest_quick_stride = 32;
+constexpr unsigned longest_quick_stride = 64;
 constexpr Duration slow_stride = std::chrono::microseconds(50);
 constexpr Duration quick_stride = std::chrono::microseconds(2);
 // New work is taken newest first; the oldest of it waits so long at most before some of it goes to the others' queue.
@@ -39,7 +40,13 @@ Worker::Worker(Scheduler& scheduler, unsigned id)
 Worker::~Worker() { scheduler_.pool_.give_back(*turn_.cache); }
 
 Instant Worker::fresh_now() noexcept {
-  now_ = scheduler_.now();
+  const Instant before = std::exchange(now_, scheduler_.now());
+  // What took so long would not be seen when the clock is read the next time: it is time now.
+  if (now_ - before > slow_stride) {
+    clock_at_ = handled_.load(std::memory_order_relaxed) + 1;
+    stride_ = 1;
+    look_next();
+  }
   return now_;
 }
 
@@ -179,7 +186,15 @@ Runnable* Worker::next() noexcept {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
   if (Runnable* const hot = slot_.take()) {
-    if (++streak_ <= longest_streak) return hot;
+    if (streak_ < longest_streak) {
+      streak_ += least_of_a_line;
+      return hot;
+    }
+    if (nothing_else_waits()) {
+      streak_ = 0;
+      owed_ = 0;
+      return hot;
+    }
     push_back(hot);
   }
   streak_ = 0;
@@ -200,6 +215,13 @@ Runnable* Worker::next() noexcept {
   if (Runnable* const work = next_new()) return work;
   if (Runnable* const work = next_from_outside()) return work;
   return next_spilled();
+}
+
+/// Here, or where next() would look: who has had a streak would come out of the queue at once.
+bool Worker::nothing_else_waits() const noexcept {
+  return queue_.size_hint() == 0 && back_.size_hint() == 0 && fresh_.size() == 0 &&
+         scheduler_.overflow_.size_hint() == 0 && scheduler_.spill_.size_hint() == 0 &&
+         scheduler_.inject_.size_hint() == 0;
 }
 
 Runnable* Worker::next_new() noexcept {
@@ -243,7 +265,6 @@ Runnable* Worker::next_new_in_line() noexcept {
   Runnable* const work = next_new();
   if (work == nullptr) return nullptr;  // a visitor was quicker
   if (owed_ != 0) --owed_;
-  --line_left_;
   return work;
 }
 
@@ -282,15 +303,26 @@ void Worker::run(Runnable* work) noexcept {
   if (counts() == line_begins_) after_empty_turn();
 }
 
-/// What after_message() looks at, in a turn that has had none.
+void Worker::end_line() noexcept {
+  if (!in_line_) return;
+  in_line_ = false;
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
+  const bool had_all = has_come(line_end_, handled) || has_had_its_time();
+  streak_ = had_all ? longest_streak : streak_ + (handled - line_begins_.handled);
+}
+
+/// What after_message() looks at, in a turn that has had none: it counts as one.
 void Worker::after_empty_turn() noexcept {
   count_turn();
   --clock_at_;
-  bool ends = scheduler_.inject_.size_hint() != 0;
-  if (has_come(clock_at_, handled_.load(std::memory_order_relaxed))) {
+  --line_end_;
+  const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
+  bool ends = scheduler_.inject_.size_hint() != 0 || has_come(line_end_, handled);
+  if (has_come(clock_at_, handled)) {
     read_clock();
     ends = ends || has_had_its_time();
   }
+  look_next();
   if (ends) end_line();
 }
 
@@ -304,7 +336,7 @@ bool Worker::has_had_its_time() const noexcept {
 bool Worker::looks_up() noexcept {
   const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
   const bool had_its_time = has_come(clock_at_, handled) && ends_by_time();
-  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
+  look_next();
   return had_its_time || has_come(line_end_, handled) || scheduler_.inject_.size_hint() != 0;
 }
 

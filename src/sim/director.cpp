@@ -171,10 +171,8 @@ void Director::ended(backstage::detail::Runnable& ran) noexcept {
 
 void Director::run_job(std::uint32_t index, std::size_t of) {
   write(Entry::What::job, fresh, index, of, {});
-  // A thread of the pool has no turn.
-  backstage::detail::Turn* const turn = std::exchange(backstage::detail::this_turn, nullptr);
+  const backstage::detail::TurnScope none(nullptr);  // a thread of the pool has no turn
   (void)pool_->run_one(index);
-  backstage::detail::this_turn = turn;
 }
 
 void Director::maybe_run_a_job() {

@@ -97,11 +97,11 @@ struct World {
   int turns = 0;
 };
 
-TEST(F1, a_line_has_sixteen_turns_and_then_the_queue_has_one) {
+TEST(F1, a_line_has_64_turns_of_one_message_and_then_the_queue_has_one) {
   const auto lines = World(0).play(1);
   ASSERT_GE(lines.size(), 2U);
   Line all;
-  for (int i = 0; i < 16; ++i) all.push_back({i % 2 == 0 ? left : right, 1});
+  for (int i = 0; i < 64; ++i) all.push_back({i % 2 == 0 ? left : right, 1});
   EXPECT_EQ(lines[0], all);
   EXPECT_EQ(lines[1].front(), (Turn{waiting, 1}));
 }
@@ -122,7 +122,7 @@ TEST(F1, a_line_has_its_100_microseconds_however_many_turns_take_them) {
 TEST(F1, turns_without_messages_are_counted_and_end_too) {
   const auto lines = World(0).play(0);
   ASSERT_GE(lines.size(), 2U);
-  EXPECT_EQ(lines[0].size(), 16U);
+  EXPECT_EQ(lines[0].size(), 64U);
   EXPECT_EQ(lines[1].front().who, waiting);
 }
 

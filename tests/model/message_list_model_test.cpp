@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "backstage/exec/detail/lane.hpp"
 #include "model/checker.hpp"
@@ -25,8 +26,9 @@ struct Command {
   model::Plain<Command*> lane_next{nullptr};
 };
 
-// Senders, and workers of which each runs the owner once per "schedule it" that it picks up.
-template <class List>
+// Senders, and workers of which each runs the owner once per "schedule it" that it picks up. `in_hand`: the owner keeps in mind what it
+// took last, as the run loop does.
+template <class List, bool in_hand = false>
 struct World {
   List list;
   typename List::Owned owned;
@@ -83,17 +85,33 @@ struct World {
     }
     ++handled;
   }
+  /// Takes what there is, and goes idle.
+  bool takes_all_and_goes_idle(Message*& retired) {
+    if constexpr (in_hand) {
+      Message* last = std::exchange(owned.last, nullptr);
+      while (Message* const message = list.look_behind(last)) {
+        list.take_in_hand(last, owned);
+        retire(last);
+        last = message;
+        handle(message);
+      }
+      const bool idle = list.try_idle_in_hand(last, owned);
+      (idle ? retired : owned.last) = last;
+      return idle;
+    } else {
+      while (Message* const message = list.take(owned, retired)) {
+        retire(retired);
+        handle(message);
+      }
+      return list.try_idle(owned, retired);
+    }
+  }
   void run_owner() {
     for (;;) {
       actor = actor + 1;  // races with every other owner
       for (Command* at = lane.take_all(); at != nullptr; at = at->lane_next) ++commands;
       Message* retired = nullptr;
-      while (Message* const message = list.take(owned, retired)) {
-        retire(retired);
-        handle(message);
-      }
-      const bool idle = list.try_idle(owned, retired);
-      if (idle) {
+      if (takes_all_and_goes_idle(retired)) {
         retire(retired);
         // A command may have come between our look at the lane and going idle; whoever wins the wake runs.
         if (lane.empty() || !list.wake()) return;
@@ -127,12 +145,22 @@ struct World {
   }
 };
 using Right = World<detail::MessageList<Message, ModelAtomics>>;
+using InHand = World<detail::MessageList<Message, ModelAtomics>, true>;
 
 TEST(MessageListModel, one_sender_and_the_owner_in_all_interleavings) {
   using W = Right;
   const auto report =
       model::check<W>({.preemptions = 5, .old_reads = 2}, {{"first", &W::first}, {"worker", &W::worker<2>}});
   EXPECT_TRUE(model::shown(report, "sender of 2|owner, 5 preemptions, 2 old reads").passed()) << report.failure;
+}
+TEST(MessageListModel, an_owner_that_keeps_in_mind_what_it_took_last) {
+  using W = InHand;
+  const auto one =
+      model::check<W>({.preemptions = 5, .old_reads = 2}, {{"first", &W::first}, {"worker", &W::worker<2>}});
+  EXPECT_TRUE(model::shown(one, "sender of 2|owner in hand, 5 preemptions, 2 old reads").passed()) << one.failure;
+  const auto two = model::check<W>({.preemptions = 3, .old_reads = 1},
+                                   {{"second", &W::second}, {"commander", &W::commander}, {"worker", &W::worker<2>}});
+  EXPECT_TRUE(model::shown(two, "sender|commander|owner in hand, 3 preemptions, 1 old read").passed()) << two.failure;
 }
 TEST(MessageListModel, two_senders_and_the_owner) {
   using W = Right;
@@ -163,7 +191,9 @@ TEST(MessageListModel, holds_in_many_random_schedules_of_two_senders_and_a_comma
 }
 
 // Two owners in turn on different threads: each of two workers does one run, whoever gets it.
-struct TwoWorkers : Right {
+template <class Base>
+struct TwoWorkers : Base {
+  using Base::first, Base::second, Base::run_owner, Base::scheduled, Base::handled;
   ModelAtomics::Atomic<std::uint32_t> left{0};
   void one_run() {
     for (;;) {
@@ -187,17 +217,26 @@ struct TwoWorkers : Right {
     left.fetch_add(1, memory_order::release);
   }
   void at_end() {
-    Right::at_end();
+    Base::at_end();
     model::require(handled == 3, "every message was handled");
   }
 };
 TEST(MessageListModel, ownership_passes_between_workers_without_overlap) {
-  using W = TwoWorkers;
+  using W = TwoWorkers<Right>;
   const auto report = model::check<W>({.preemptions = 2, .old_reads = 1}, {{"first", &W::first_and_leaves},
                                                                            {"second", &W::second_and_leaves},
                                                                            {"worker 1", &W::one_run},
                                                                            {"worker 2", &W::one_run}});
   EXPECT_TRUE(model::shown(report, "2 senders|2 workers, 2 preemptions, 1 old read").passed()) << report.failure;
+}
+TEST(MessageListModel, ownership_passes_between_workers_that_keep_in_mind_what_they_took) {
+  using W = TwoWorkers<InHand>;
+  const auto report = model::check<W>({.preemptions = 1, .old_reads = 1}, {{"first", &W::first_and_leaves},
+                                                                           {"second", &W::second_and_leaves},
+                                                                           {"worker 1", &W::one_run},
+                                                                           {"worker 2", &W::one_run}});
+  EXPECT_TRUE(model::shown(report, "2 senders|2 workers in hand, 1 preemption, 1 old read").passed())
+      << report.failure;
 }
 
 // A bound that holds however many push at once: each sees the count as it is when its node goes in.

@@ -155,7 +155,7 @@ TEST_F(ExpiryOnThreads, M7_so_does_a_rest_of_the_worker) {
   EXPECT_EQ(runtime.ask<Get>(server).within(1min).value(), 1) << "it was not handled";
 }
 TEST_F(ExpiryOnThreads, M7_with_nothing_between_the_clock_is_read_once_an_ask) {
-  // And once in sixteen turns or so; each of the two in an ask is one.
+  // And once in 64 messages or answers, of which an ask has two.
   const int readings = runtime.ask<AskOften>(asker, 1'000).within(1min).value();
   EXPECT_GE(readings, 1'000);
   EXPECT_LT(readings, 1'400);

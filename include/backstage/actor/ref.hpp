@@ -135,7 +135,8 @@ class Ref {
     detail::check_message<Plain>();
     return detail::try_send_message<A>(cell_, generation_, std::forward<M>(message));
   }
-  /// Sends when there is room, first come first served: `co_await ref.send_wait(moved(m)).within(1s)`.
+  /// Sends when there is room, first come first served: `co_await ref.send_wait(moved(m)).within(1s)`. In a mailbox of 128 and more room
+  /// is given to those who wait when half of it is empty, or when the turn of its actor ends or waits.
   template <class M>
   [[nodiscard]] auto send_wait(M&& message) const {
     static_assert(

@@ -1,4 +1,5 @@
-// send_wait: sends when there is room in the receiver's mailbox, first come first served (promise M4).
+// send_wait: sends when there is room in the receiver's mailbox, first come first served (promise M4). In a mailbox of 128 and more, room is
+// given to those who wait when half of it is empty, or when its actor's turn ends or waits; at the latest when its actor has been 20 ms in one message.
 //
 //     auto sent = co_await sink.send_wait(moved(line)).within(1s);   // Errc::timeout: still full, not sent
 //
@@ -6,6 +7,7 @@
 // Stability: settling (v0).
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "backstage/actor/ask.hpp"
@@ -21,8 +23,9 @@ void note_forwarded(const ReplyPort& port, Cell& target, std::uint32_t generatio
 /// awaiter `number` of `sender`, in the frame `slot`. Counts the message as sent when it enters the mailbox. Both are handed
 /// over, also when this throws (std::bad_alloc).
 Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number, void* slot);
-/// Takes a waiting envelope back. False: it has been sent (or answered) meanwhile.
-bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number) noexcept;
+/// Takes a waiting envelope back. False: it has been sent (or answered) meanwhile; `if_full`: or there is room for it.
+bool withdraw_waiting(Cell& target, std::uint32_t generation, Cell& sender, std::uint32_t number,
+                      bool if_full = false) noexcept;
 
 template <class A, class M>
 void forward_message(Cell* cell, std::uint32_t generation, M message, Reply<reply_t<A, M>> reply) {
@@ -45,23 +48,20 @@ void forward_message(Cell* cell, std::uint32_t generation, M message, Reply<repl
   post(*visit.core(), visit.context(), *cell, block->head);
 }
 
+/// A message that waits for room. `message` stands where it was sent from, until it goes.
 template <class A, class M>
-class SendWaitAwait final : public ResultAwaiter<void> {
+class RoomAwait final : public ResultAwaiter<void> {
  public:
-  SendWaitAwait(Cell* target, std::uint32_t generation, M message, Duration within)
-      : target_(target), generation_(generation), message_(std::move(message)), within_(within) {}
-
-  bool await_ready() {
-    if (current_cell() == nullptr) {
-      result_.emplace(Error(Errc::invalid, "co_await of send_wait outside an actor"));
-    } else if (target_ == nullptr) {
-      result_.emplace(Error(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>())));
-    } else if constexpr (std::is_nothrow_move_constructible_v<M>) {
-      if (is_sent_at_once()) result_.emplace();
-    }
-    return result_.has_value();
+  RoomAwait(Cell* target, std::uint32_t generation, M& message, Duration within) noexcept
+      : target_(target), generation_(generation), message_(message), within_(within) {}
+  RoomAwait(const RoomAwait&) = delete;
+  RoomAwait& operator=(const RoomAwait&) = delete;
+  ~RoomAwait() {
+    if (waiting_ && cell_ != nullptr) withdraw_waiting(*target_, generation_, *cell_, number_);
   }
-  bool await_suspend(std::coroutine_handle<> handle) {
+
+  /// False: it need not wait, and result() says why.
+  [[nodiscard]] bool waits(std::coroutine_handle<> handle) {
     Cell& cell = *current_cell();
     const Visit visit(target_);
     if (visit.core() == nullptr) {
@@ -90,19 +90,16 @@ class SendWaitAwait final : public ResultAwaiter<void> {
     waiting_ = true;
     return true;
   }
-  Result<> await_resume() {
+  [[nodiscard]] Result<> result() {
     waiting_ = false;
     return std::move(*result_);
   }
-  ~SendWaitAwait() {
-    if (waiting_ && cell_ != nullptr) withdraw_waiting(*target_, generation_, *cell_, number_);
-  }
   void expire(Cell& cell) override {
-    if (withdraw_waiting(*target_, generation_, cell, number_)) {
+    if (withdraw_waiting(*target_, generation_, cell, number_, true)) {
       result_.emplace(Error(Errc::timeout, "the mailbox of " + std::string(type_name<A>()) + " was full for " +
                                                to_string(within_) + "; the message was not sent"));
     } else {
-      result_.emplace();  // granted in the same instant
+      deadline_ = Instant::never();  // it was let in in the same instant, or turned away
     }
   }
   [[nodiscard]] std::string describe_wait() const override {
@@ -111,36 +108,78 @@ class SendWaitAwait final : public ResultAwaiter<void> {
   }
 
  private:
-  /// What mostly is: there is room and nobody waits for it, so nothing has to be prepared for waiting.
-  [[nodiscard]] bool is_sent_at_once() {
-    const Visit visit(target_);
-    if (visit.context() == nullptr) return false;  // of another Runtime
-    settle(*visit.core(), visit.context());
-    // acquire: as in post().
-    if (target_->gate.load(std::memory_order_acquire) != generation_ << gate_bit::bits || is_full(*target_))
-      return false;
-    auto* const block = build<PlainEnvelope<M>>(*visit.core(), visit.context(), plain_descriptor<A, M>, generation_,
-                                                std::move(message_));
-    count_sent(*visit.core(), visit.context());
-    const Push pushed = target_->mailbox.try_push_now(&block->head, target_->queue);
-    if (pushed == Push::full) [[unlikely]] {
-      // Somebody else took the room meanwhile. All as it was.
-      MessageCounters::take_back(visit.context()->counters.sent);
-      std::destroy_at(&message_);
-      std::construct_at(&message_, std::move(block->message));
-      block->message.~M();
-      free_envelope(*visit.core(), visit.context(), block->head);
-      return false;
-    }
-    if (pushed == Push::idle) visit.core()->scheduler->schedule(*target_);
-    return true;
-  }
-
   Cell* target_;
   std::uint32_t generation_;
-  M message_;
+  M& message_;
   Duration within_;
   bool waiting_ = false;
+};
+
+/// What mostly is: there is room and nobody waits for it. Then it is sent, and nothing has to be prepared for waiting. False: all is as it was.
+template <class A, class M>
+[[nodiscard]] bool is_sent_at_once(Cell& target, std::uint32_t generation, M& message) {
+  WorkerContext* const context = context_beside(&target);
+  if (context == nullptr) return false;  // of another Runtime
+  settle(*context->core, context);
+  // acquire: as in post().
+  if (target.gate.load(std::memory_order_acquire) != generation << gate_bit::bits) return false;
+  auto* const block =
+      build<PlainEnvelope<M>>(*context->core, context, plain_descriptor<A, M>, generation, std::move(message));
+  MessageCounters::bump(context->counters.sent);
+  const Push pushed = target.mailbox.try_push_now(&block->head, target.queue);
+  if (pushed == Push::full) [[unlikely]] {
+    // All as it was.
+    MessageCounters::take_back(context->counters.sent);
+    std::destroy_at(&message);
+    std::construct_at(&message, std::move(block->message));
+    block->message.~M();
+    free_envelope(*context->core, context, block->head);
+    return false;
+  }
+  if (pushed == Push::idle) context->worker->push(&target);
+  return true;
+}
+
+/// Refers to the message where it is sent from, which outlives the co_await.
+template <class A, class M>
+class SendWaitAwait {
+ public:
+  SendWaitAwait(Cell* target, std::uint32_t generation, M& message, Duration within) noexcept
+      : target_(target), generation_(generation), message_(message), within_(within) {}
+
+  [[nodiscard]] bool await_ready() {
+    if constexpr (std::is_nothrow_move_constructible_v<M>) {
+      if (target_ == nullptr || current_cell() == nullptr) [[unlikely]]
+        return false;
+      return is_sent_at_once<A, M>(*target_, generation_, message_);
+    } else {
+      return false;
+    }
+  }
+  [[nodiscard]] bool await_suspend(std::coroutine_handle<> handle) {
+    if (current_cell() == nullptr) {
+      refused_.emplace(Errc::invalid, "co_await of send_wait outside an actor");
+      return false;
+    }
+    if (target_ == nullptr) {
+      refused_.emplace(Errc::gone, reason_of_refusal(Errc::gone, type_name<A>()));
+      return false;
+    }
+    return wait_.emplace(target_, generation_, message_, within_).waits(handle);
+  }
+  [[nodiscard]] Result<> await_resume() {
+    if (wait_) return wait_->result();
+    if (refused_) return std::move(*refused_);
+    return {};
+  }
+
+ private:
+  Cell* target_;
+  std::uint32_t generation_;
+  M& message_;
+  Duration within_;
+  std::optional<Error> refused_;
+  std::optional<RoomAwait<A, M>> wait_;
 };
 
 }  // namespace detail
@@ -157,7 +196,7 @@ class [[nodiscard]] SendWait {
     Within(SendWait wait, Duration d) : wait_(std::move(wait)), within_(d) {}
     Within(Within&&) noexcept = default;
     detail::SendWaitAwait<A, M> operator co_await() && {
-      return detail::SendWaitAwait<A, M>(wait_.target_, wait_.generation_, std::move(wait_.message_), within_);
+      return detail::SendWaitAwait<A, M>(wait_.target_, wait_.generation_, wait_.message_, within_);
     }
     using value_type = Result<>;
 

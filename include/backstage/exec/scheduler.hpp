@@ -119,7 +119,7 @@ class alignas(kApart) Worker {
   [[nodiscard]] unsigned id() const noexcept { return id_; }
   [[nodiscard]] Scheduler& scheduler() const noexcept { return scheduler_; }
   [[nodiscard]] Turn& turn() noexcept { return turn_; }
-  /// The clock as last read: at most a few messages old.
+  /// The clock as last read: 64 short messages old at most, or one long one.
   [[nodiscard]] Instant coarse_now() const noexcept { return now_; }
   /// Reads the clock.
   Instant fresh_now() noexcept;
@@ -172,14 +172,20 @@ class alignas(kApart) Worker {
   [[nodiscard]] Counts counts() const noexcept {
     return {handled_.load(std::memory_order_relaxed), turns_.load(std::memory_order_relaxed)};
   }
+  /// Of a line, and so of a turn: so many messages at most.
+  [[nodiscard]] unsigned most_messages() const noexcept { return most_messages_; }
+  /// To be called in a turn that has had no message: what stands in line is bounded by those, too.
+  void after_empty_turn() noexcept;
   /// To be called after a turn that was not messages alone; `before`: counts() as it began.
   void after_long_turn(Counts before) noexcept {
-    if (handled_.load(std::memory_order_relaxed) == before.handled) return after_empty_turn();
+    if (counts() == before) return after_empty_turn();
     count_turn();  // a turn that begins with one long message is not taken for what came behind the last message of this one
   }
-  /// After that, for work that is far behind: whether its turn goes on although it has had its messages. Within the turn's
+  /// After that, for work that is far behind, or that others wait for: whether its turn goes on although it has had its messages. Within the turn's
   /// time, unless something came from outside, and not for ever.
   [[nodiscard]] bool goes_on() noexcept;
+  /// No other turn follows on the spot: what is displaced or comes next goes through the scheduler.
+  void end_line() noexcept;
   /// After a turn, instead of returning from Scheduler::Run: what this worker would run next anyway, whose turn begins hereby; or
   /// null: return. Of a streak of turns only the first goes all the way through the scheduler.
   [[nodiscard]] Runnable* next_in_line() noexcept;
@@ -195,6 +201,7 @@ class alignas(kApart) Worker {
   void share_new_if_late(Instant now) noexcept;
   void let_visitors_come(bool yes) noexcept;
   void serve_spill_if_late(Instant now) noexcept;
+  [[nodiscard]] bool nothing_else_waits() const noexcept;
   Runnable* next_new() noexcept;
   Runnable* next_new_in_line() noexcept;
   Runnable* next_spilled() noexcept;
@@ -207,15 +214,14 @@ class alignas(kApart) Worker {
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
   void begin_line() noexcept;
-  void after_empty_turn() noexcept;
   void count_turn() noexcept { turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
-  void end_line() noexcept;
   [[nodiscard]] bool looks_up() noexcept;
   [[nodiscard]] bool has_had_its_time() const noexcept;
   /// Whether a count has reached `at`; both wrap.
   [[nodiscard]] static bool has_come(std::uint32_t at, std::uint32_t count) noexcept {
     return static_cast<std::int32_t>(count - at) >= 0;
   }
+  void look_next() noexcept { look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_; }
   void read_clock() noexcept;
   [[nodiscard]] bool ends_by_time() noexcept;
   void share_if_late() noexcept;
@@ -225,7 +231,9 @@ class alignas(kApart) Worker {
     return handled_.load(std::memory_order_relaxed) + turns_.load(std::memory_order_relaxed);
   }
 
-  static constexpr unsigned longest_streak = 16;  // turns in a row from the slot before the queue gets one
+  // Messages in a row from the slot before the queue gets a turn; so many a line counts for at least.
+  static constexpr unsigned longest_streak = 64;
+  static constexpr unsigned least_of_a_line = 4;
 
   Scheduler& scheduler_;
   const unsigned id_;
@@ -236,9 +244,8 @@ class alignas(kApart) Worker {
   OwnerGate<> gate_;
   NewestFirst<Runnable> fresh_;  // behind the gate: what nothing has run yet
   unsigned streak_ = 0;
-  // Turns in a row, the first from anywhere and the others from the slot or what is new: bounded together.
-  unsigned line_left_ = 0;  // turns that it may still have
-  unsigned line_given_ = 0;
+  // A line: turns in a row, the first from anywhere and the others from the slot or what is new, bounded together.
+  bool in_line_ = false;
   Counts line_begins_;
   std::uint32_t line_end_ = 0;  // of handled_
   std::uint32_t look_at_ = 0;   // the earlier of line_end_ and clock_at_
@@ -411,27 +418,22 @@ inline bool Worker::after_message() noexcept {
   // relaxed: the watch compares two readings ten milliseconds apart, nothing is read through it.
   const std::uint32_t handled = handled_.load(std::memory_order_relaxed) + 1;
   handled_.store(handled, std::memory_order_relaxed);
-  if (has_come(look_at_, handled)) return looks_up();
+  if (has_come(look_at_, handled)) [[unlikely]]
+    return looks_up();
   return scheduler_.inject_.size_hint() != 0;
 }
 
-/// What stands in line is bounded as one: so many messages, so much time, so many turns.
+/// What stands in line is bounded as one: so many messages, and turns without, and so much time.
 inline void Worker::begin_line() noexcept {
   const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
   count_turn();  // so that the watch tells its first message from the last one before a rest
   line_begins_ = counts();
   line_end_ = handled + most_messages_;
-  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
+  look_next();
   went_on_ = 0;
   turn_.asked = nullptr;
   turn_began_.store(now_.ns, std::memory_order_relaxed);  // relaxed: for reports, and its own
-  // Whoever cranks by hand counts the turns.
-  line_given_ = line_left_ = scheduler_.is_manual() ? 0 : longest_streak - std::min(streak_, longest_streak);
-}
-
-inline void Worker::end_line() noexcept {
-  streak_ += line_given_ - line_left_;
-  line_given_ = line_left_ = 0;
+  in_line_ = !scheduler_.is_manual();                     // whoever cranks by hand counts the turns
 }
 
 // All that is rare is a call in last place, so that nothing has to be kept over it.
@@ -445,13 +447,10 @@ inline void Worker::push(Runnable* work) noexcept {
 [[gnu::always_inline]] inline Runnable* Worker::next_in_line() noexcept {
   // What comes from outside ends the turn after each message, and with it the line (give_way). Whether all is to end, or this worker to
   // stand aside or to retire, is looked at when the line is over.
-  const unsigned left = line_left_;
-  if (left == 0) return nullptr;
-  Runnable* const next = slot_.take();
-  if (next == nullptr) [[unlikely]]
-    return next_new_in_line();
-  line_left_ = left - 1;
-  return next;
+  if (!in_line_) return nullptr;
+  if (Runnable* const next = slot_.take()) [[likely]]
+    return next;
+  return next_new_in_line();
 }
 
 inline bool Worker::goes_on() noexcept {
@@ -463,7 +462,7 @@ inline bool Worker::goes_on() noexcept {
   }
   ++went_on_;
   line_end_ = handled + most_messages_;
-  look_at_ = has_come(clock_at_, line_end_) ? clock_at_ : line_end_;
+  look_next();
   return true;
 }
 

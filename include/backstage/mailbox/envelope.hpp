@@ -71,9 +71,11 @@ struct Envelope {
   explicit Envelope(std::uint32_t known, std::uint32_t target_generation) noexcept
       : number(known), generation(target_generation) {}
 
-  // relaxed: whoever has the envelope got it from somebody who had seen the number, and so the entry.
-  [[nodiscard]] const MessageDescriptor& descriptor() const noexcept {
-    return *all_descriptors[number].load(std::memory_order_relaxed);
+  [[nodiscard]] const MessageDescriptor& descriptor() const noexcept { return descriptor_in(all_descriptors); }
+  /// The same for who has the table at hand.
+  [[nodiscard]] const MessageDescriptor& descriptor_in(const decltype(all_descriptors)& all) const noexcept {
+    // relaxed: whoever has the envelope got it from somebody who had seen the number, and so the entry.
+    return *all[number].load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool is_ask() const noexcept { return (number & 1U) != 0; }
 

@@ -275,8 +275,16 @@ class alignas(128) Cell final : public Context, public Runnable {
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_awake_again() noexcept;
-  [[nodiscard]] bool goes_idle(Envelope* last, Core& core, WorkerContext& context) noexcept;
+  [[nodiscard]] bool goes_idle(Worker& worker, Core& core, WorkerContext& context) noexcept;
+  [[nodiscard]] Envelope* take_behind_last(Core& core, WorkerContext& context) noexcept;
   bool gives_way(Worker& worker) noexcept;
+  [[nodiscard]] bool goes_on(std::uint32_t seen, Worker& worker, const WorkerContext& context) noexcept;
+  [[nodiscard]] bool is_far_from_room(const Worker& worker) const noexcept;
+  [[nodiscard]] bool run_for_room(Worker& worker, Core& core, WorkerContext& context);
+  void give_owed_room(WorkerContext& context) noexcept;
+  [[nodiscard]] bool owes_room(const WorkerContext& context) const noexcept;
+  [[nodiscard]] bool ends_turn(bool is_calm, Worker& worker, Core& core, WorkerContext& context) noexcept;
+  void fails_by_exception(Worker& worker, Core& core, WorkerContext& context) noexcept;
   [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool begins() const noexcept;

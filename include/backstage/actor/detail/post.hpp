@@ -77,6 +77,8 @@ struct alignas(kApart) WorkerContext {
   /// Numbers for unnamed actors that this worker may give out.
   std::uint64_t next_unnamed = 0;
   std::uint64_t last_unnamed = 0;
+  /// Whose turn it is, if it owes room to senders that wait for it (run_for_room). Its worker writes; the watch reads.
+  std::atomic<Cell*> owes_room{nullptr};
   /// Of Turn::asked: when it was sent, and `counters.handled` then.
   Instant asked_at{};
   std::uint64_t asked_after = 0;
@@ -87,9 +89,8 @@ struct alignas(kApart) WorkerContext {
   }
 };
 [[nodiscard]] inline WorkerContext* context_for(const CoreFace* core) noexcept {
-  if (this_turn == nullptr || this_turn->context == nullptr) return nullptr;
-  auto* const context = static_cast<WorkerContext*>(this_turn->context);
-  return context->core == core ? context : nullptr;
+  auto* const context = static_cast<WorkerContext*>(this_context);
+  return context != nullptr && context->core == core ? context : nullptr;
 }
 
 /// This worker's, in a turn of the cell's own Runtime (which then lives); else null.
@@ -228,22 +229,23 @@ void dead_letter(CoreFace& core, WorkerContext* context, Cell* cell, Envelope& e
 
 /// Hands over what is held. Its worker.
 void empty_outbox(CoreFace& core, WorkerContext& context) noexcept;
-/// Before anything else leaves this turn. Again and again: who hears of a dead letter may send.
+/// The same again and again: who hears of a dead letter may send.
+void settle_held(CoreFace& core, WorkerContext& context) noexcept;
+/// Before anything else leaves this turn.
 inline void settle(CoreFace& core, WorkerContext* context) noexcept {
-  if (context == nullptr) return;
-  while (!context->outbox.empty()) [[unlikely]]
-    empty_outbox(core, *context);
+  if (context != nullptr && !context->outbox.empty()) [[unlikely]]
+    settle_held(core, *context);
 }
 /// Any thread, whatever it is doing.
 inline void settle_turn() noexcept {
-  if (this_turn == nullptr || this_turn->context == nullptr) return;
-  auto* const context = static_cast<WorkerContext*>(this_turn->context);
-  settle(*context->core, context);
+  auto* const context = static_cast<WorkerContext*>(this_context);
+  if (context != nullptr) settle(*context->core, context);
 }
 /// After each message: what is sent next may be late.
 inline void end_outbox(CoreFace& core, WorkerContext& context) noexcept {
   if (context.outbox.to == nullptr) return;
-  settle(core, &context);
+  if (!context.outbox.empty()) [[unlikely]]
+    settle_held(core, context);
   context.outbox.to = nullptr;
 }
 

@@ -44,9 +44,10 @@ struct Root {
 /// it back. Found by its number, so that no pointer into a frame ever leaves the actor.
 struct Awaiter {
   virtual void complete(LaneNode&) {}  ///< the completion with our number came
-  virtual void expire(Cell&) {}        ///< the deadline passed
-  virtual void probe(Cell&) {}         ///< probe_at passed
-  virtual void fail(Error) {}          ///< the wait is over for another reason (a circle)
+  /// The deadline passed. Whoever then sets deadline_ to never() says that it is not over: what came of it is on its way.
+  virtual void expire(Cell&) {}
+  virtual void probe(Cell&) {}  ///< probe_at passed
+  virtual void fail(Error) {}   ///< the wait is over for another reason (a circle)
   /// Whether an answer lies in its own slot, not taken yet (order::answered says that there may be one); takes it.
   virtual bool take_answer() { return false; }
   /// What it waits for, for whoever inspects the actor: "ask Get to /store". The actor's turn; may throw.

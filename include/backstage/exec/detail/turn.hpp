@@ -31,16 +31,23 @@ struct Turn {
 };
 
 inline thread_local constinit Turn* this_turn = nullptr;
+/// Its context, or null: asked with each message.
+inline thread_local constinit void* this_context = nullptr;
 
-/// Sets the thread's Turn for a scope.
+/// Sets the thread's Turn for a scope; null: it has none. Its context is said before. Nobody else sets this_turn and this_context.
 class TurnScope {
  public:
-  explicit TurnScope(Turn& turn) noexcept : before_(this_turn) { this_turn = &turn; }
-  ~TurnScope() { this_turn = before_; }
+  explicit TurnScope(Turn& turn) noexcept : TurnScope(&turn) {}
+  explicit TurnScope(Turn* turn) noexcept : before_(this_turn) { set(turn); }
+  ~TurnScope() { set(before_); }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
 
  private:
+  static void set(Turn* turn) noexcept {
+    this_turn = turn;
+    this_context = turn != nullptr ? turn->context : nullptr;
+  }
   Turn* before_;
 };
 

@@ -69,7 +69,7 @@ class MessageList {
 
   /// The owner's part.
   struct Owned {
-    Node* last = nullptr;                    // taken, not yet retired
+    Node* last = nullptr;                    // taken, not yet retired; null while the owner keeps it in mind
     Atomic<std::uint32_t> taken{0};          // the owner writes
     Atomic<std::uint32_t> bound{unlimited};  // how many may wait
   };
@@ -139,9 +139,14 @@ class MessageList {
   }
   /// Takes what look_behind() has found.
   void take_found(Node* next, const Node* last, Owned& owned) noexcept {
+    take_in_hand(last, owned);
+    owned.last = next;
+  }
+  /// The same for an owner who keeps in mind what he took last, while `owned.last` is null, and says it there before he leaves the list
+  /// to anybody else.
+  void take_in_hand(const Node* last, Owned& owned) noexcept {
     // relaxed: only a push that finds the list empty writes it again, and it synchronises through tail_.
     if (last == nullptr) first_.store(nullptr, std::memory_order_relaxed);
-    owned.last = next;
     // relaxed: read as a hint by senders, and exactly by the first sender after an idle spell through tail_.
     const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed) + 1;
     owned.taken.store(taken, std::memory_order_relaxed);
@@ -154,21 +159,28 @@ class MessageList {
     Node* const last = owned.last;
     // relaxed: a look before the costly exchange, which decides.
     const bool gave_up =
-        tail_.load(std::memory_order_relaxed) == ended_by(last, owned) && try_idle_behind(last, owned);
+        tail_.load(std::memory_order_relaxed) == ended_by(last, owned.taken.load(std::memory_order_relaxed)) &&
+        try_idle_behind(last, owned);
     retired = gave_up ? last : nullptr;
     return gave_up;
   }
   /// The same for an owner who knows which is `owned.last`, retires it himself, and does not look again and again: without the look.
   bool try_idle_behind(Node* last, Owned& owned) noexcept {
-    std::uint64_t expected = ended_by(last, owned);
-    // Of much room take() has told nearly all.
-    if (owned.bound.load(std::memory_order_relaxed) < 16 * news_every) tell_limit(owned);
     // Cleared first: after the exchange another thread may own the list already.
     owned.last = nullptr;
-    // seq_cst: first half of Dekker's pattern with wake(); its release part publishes the owner's state to the next owner.
-    if (tail_.compare_exchange_strong(expected, pack(idle, expected), std::memory_order_seq_cst)) return true;
+    if (try_idle_in_hand(last, owned)) return true;
     owned.last = last;
     return false;
+  }
+  /// The same behind take_in_hand().
+  bool try_idle_in_hand(Node* last, Owned& owned) noexcept {
+    assert(owned.last == nullptr);
+    // Of much room take() has told nearly all.
+    if (owned.bound.load(std::memory_order_relaxed) < 16 * news_every) tell_limit(owned);
+    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
+    std::uint64_t expected = ended_by(last, taken);
+    // seq_cst: first half of Dekker's pattern with wake(); its release part publishes the owner's state to the next owner.
+    return tail_.compare_exchange_strong(expected, pack(idle, taken), std::memory_order_seq_cst);
   }
 
   /// Whoever decides about the place; a running owner brings the limit up to date by itself. Who sends meanwhile goes by
@@ -212,8 +224,7 @@ class MessageList {
     return bits << (count_bits - 3) | (count & count_mask);
   }
   /// The tail when nothing was pushed behind what has been taken.
-  static std::uint64_t ended_by(const Node* last, const Owned& owned) noexcept {
-    const std::uint32_t taken = owned.taken.load(std::memory_order_relaxed);
+  static std::uint64_t ended_by(const Node* last, std::uint32_t taken) noexcept {
     return last != nullptr ? pack(last, taken) : pack(awake, taken);
   }
   static std::uint64_t address(std::uint64_t word) noexcept { return word >> count_bits; }
