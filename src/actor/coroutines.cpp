@@ -17,6 +17,22 @@ namespace {
 // For the report of who does not give its thread back.
 constexpr std::string_view resumed_work = "a coroutine that went on after a wait";
 
+/// Whether something will resume it: all that an actor can wait for is listed.
+[[nodiscard]] bool is_resumed_by_somebody(const Root& root, const Extras& more) noexcept {
+  for (const Awaiter* awaiter = more.awaiters; awaiter != nullptr; awaiter = awaiter->next_) {
+    if (awaiter->root_ == &root) return true;
+  }
+  return more.inbox != nullptr && more.inbox->root == &root;
+}
+
+[[noreturn, gnu::cold]] void fail_for_ever_waiting() {
+  throw Need::fail(
+      Error(Errc::failed,
+            "a coroutine stopped without waiting for anything, so nothing would ever resume it: either it awaits "
+            "something that is none of Backstage's, or it was compiled by g++ 12, which loses a co_await in the "
+            "condition of an if, while, switch or for (put what it yields into a variable first)"));
+}
+
 }  // namespace
 
 // -------------------------------------------------------------------------------------------------- roots
@@ -55,7 +71,12 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   drive(handle);
   turn.next = resumes_next;
   turn.root = before;
-  if (!root.done) return Handled::suspended;
+  if (!root.done) {
+    if (is_resumed_by_somebody(root, *extras)) [[likely]]
+      return Handled::suspended;
+    extras->failed_in = root.message;
+    fail_for_ever_waiting();
+  }
   turn.asked = nullptr;
   const bool kept_turn = extras->turn_root == &root;
   drop_root(root);

@@ -46,7 +46,8 @@ struct Asker {
   Task<int> handle(Rounds rounds) {
     int answered = 0;
     for (int i = 0; i < rounds.count; ++i) {
-      if ((co_await echo.ask<Ping>().within(long_enough)).has_value()) ++answered;
+      const auto answer = co_await echo.ask<Ping>().within(long_enough);
+      if (answer.has_value()) ++answered;
     }
     co_return answered;
   }

@@ -15,7 +15,7 @@ Task<> braces(Ref<Account> account) {
   co_await store(1, bank::Deposit{.id = "x"}, 2);      // BAD braces
   auto kept = co_await store(std::array<std::string, 2>{"a", "b"});  // BAD braces
   auto sum = plain(Deposit{"x"}) + co_await other();   // BAD braces
-  if (co_await store(Deposit{"x"})) co_return;         // BAD braces
+  if (co_await store(Deposit{"x"})) co_return;         // BAD braces condition
   while (auto event = co_await next(Deposit{"x"})) {   // BAD braces
     use(event);
   }
@@ -25,6 +25,19 @@ Task<> braces(Ref<Account> account) {
       1,
       Deposit{"x"});  // BAD braces
   co_yield Deposit{"x"};  // BAD braces
+}
+
+Task<> conditions(Ref<Account> account, int n) {
+  if ((co_await account.ask<Get>().within(1s)).has_value()) use(1);   // BAD condition
+  if (!(co_await store(n))) co_return;                                // BAD condition
+  if (n > 0 && (co_await store(n))) {                                 // BAD condition
+    while (co_await next(n)) use(n);                                  // BAD condition
+  }
+  switch ((co_await store(n)).value()) {                              // BAD condition
+    default: break;
+  }
+  if (int m = n; m == (co_await store(n))) use(m);                    // BAD condition
+  for (int i = 0; i < (co_await store(n)); ++i) use(i);               // BAD condition
 }
 
 Task<> choice(bool c) {

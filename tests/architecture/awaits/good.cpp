@@ -39,7 +39,11 @@ Task<Result<>> good(Ref<Account> account, bool c, Deposit named) {
   while (auto event = co_await inbox.next()) {
     std::visit([&](auto& e) { seen.push_back(Seen{e.id}); }, *event);
   }
-  switch (co_await first()) {
+  if (const auto answer = co_await first()) use(answer);
+  if (const auto answer = co_await first(); answer.has_value()) use(answer);
+  for (int i = co_await number(); i < 3; ++i) use(i);
+  const auto which = co_await first();
+  switch (which) {
     case 1: return_value(Deposit{"x"}); break;
     default: break;
   }
