@@ -51,6 +51,29 @@ struct Feeder {
   Shared seen;
 };
 
+/// Fills a mailbox before its actor comes to run, with `odd` behind ten, and then waits for room so many times.
+template <class Odd>
+struct Fill {
+  int bound;
+  Odd odd;
+  int more;
+};
+template <class S, class Odd>
+struct Filler {
+  Ref<S> sink;
+  Shared seen;
+  Task<> handle(Fill<Odd> fill) {
+    for (int i = 0; i < 10; ++i) sink.send(Item{-1});
+    sink.send(fill.odd);
+    for (int i = 11; i < fill.bound; ++i) sink.send(Item{-1});
+    for (int i = 0; i < fill.more; ++i) {
+      const auto sent = co_await sink.send_wait(Item{i}).within(1min);
+      if (!sent) ++seen->refused;
+      seen->handled_when_sent.push_back(seen->items.size());
+    }
+  }
+};
+
 void expect_exact(sim::TestRuntime& world) {
   const MessageCounts counts = world.runtime().counts();
   EXPECT_EQ(counts.sent, counts.handled + counts.dead_letters() + counts.dropped());
@@ -84,40 +107,26 @@ TEST(M4, who_waits_for_room_in_a_large_mailbox_is_let_in_when_half_of_it_is_empt
   expect_exact(world);
 }
 
-TEST(M4, who_tries_to_send_is_let_in_when_those_who_wait_have_room) {
+TEST(M4, who_tries_to_send_lets_those_in_who_wait_and_have_room) {
   // In a turn that owes room: the others go first, and then there is room for one more.
   struct Trying {
     explicit Trying(Shared s) : seen(std::move(s)) {}
-    void handle(Item item, Context& cx) {
-      seen->items.push_back(item.n);
-      if (item.n == -2) seen->refused = cx.self(this).try_send(Item{99}).has_value() ? 0 : 1;
+    void handle(Item item) { seen->items.push_back(item.n); }
+    void handle(Sleep, Context& cx) {
+      if (!cx.self(this).try_send(Item{99})) ++seen->refused;
     }
-    Task<> handle(Sleep sleep, Context& cx) { co_await cx.sleep(sleep.time); }
     Shared seen;
-  };
-  struct One {
-    Ref<Trying> sink;
-    Task<> handle(Item item) {
-      const auto sent = co_await sink.send_wait(moved(item)).within(1min);
-      EXPECT_TRUE(sent.has_value());
-    }
   };
   sim::TestRuntime world;
   const auto seen = std::make_shared<Seen>();
-  seen->refused = -1;
   const auto sink = world.spawn(child<Trying>("sink", seen).mailbox(bounded(128)));
-  sink.send(Sleep{1s});
   world.run();
-  for (int i = 0; i < 10; ++i) sink.send(Item{-1});
-  sink.send(Item{-2});
-  for (int i = 11; i < 128; ++i) sink.send(Item{-1});
-  world.spawn<One>("feeder", sink).send(Item{7});
+  world.spawn<Filler<Trying, Sleep>>("filler", sink, seen).send(Fill<Sleep>{128, {}, 1});
   world.run();
-  world.advance(1s);
   EXPECT_EQ(seen->refused, 0);
-  ASSERT_EQ(seen->items.size(), 130U);
-  EXPECT_EQ(seen->items[128], 7);
-  EXPECT_EQ(seen->items[129], 99);
+  ASSERT_EQ(seen->items.size(), 129U);
+  EXPECT_EQ(seen->items[127], 0);
+  EXPECT_EQ(seen->items[128], 99);
   expect_exact(world);
 }
 
@@ -187,52 +196,29 @@ TEST(M4, who_waits_for_room_in_a_large_mailbox_is_let_in_before_the_receiver_wai
   sim::TestRuntime world;
   const auto seen = std::make_shared<Seen>();
   const auto sink = world.spawn(child<Sink>("sink", seen).mailbox(bounded(1'000)));
-  sink.send(Sleep{1s});
   world.run();
-  for (int i = 0; i < 10; ++i) sink.send(Item{-1});
-  sink.send(Sleep{1h});
-  for (int i = 0; i < 989; ++i) sink.send(Item{-1});
-  world.spawn<Feeder>("feeder", sink, seen).send(Work{11, 1min});
-  world.run();
-  EXPECT_TRUE(seen->handled_when_sent.empty());
-  world.advance(1s);  // ten are handled, the eleventh is begun and takes an hour: room for eleven
+  world.spawn<Filler<Sink, Sleep>>("filler", sink, seen).send(Fill<Sleep>{1'000, {1h}, 11});
+  world.run();  // ten are handled, the eleventh is begun and takes an hour: room for eleven
   EXPECT_EQ(seen->items.size(), 10U);
-  EXPECT_EQ(seen->handled_when_sent.size(), 11U);
+  EXPECT_EQ(seen->handled_when_sent, std::vector<std::size_t>(11, 10));
   EXPECT_EQ(seen->refused, 0);
 }
 
 TEST(M4, who_waits_for_room_is_let_in_when_the_receiver_fails_and_begins_anew) {
   struct Brittle {
     explicit Brittle(Shared s) : seen(std::move(s)) {}
-    void handle(Item item) {
-      seen->items.push_back(item.n);
-      if (item.n == -2) throw std::runtime_error("boom");
-    }
-    Task<> handle(Sleep sleep, Context& cx) { co_await cx.sleep(sleep.time); }
+    void handle(Item item) { seen->items.push_back(item.n); }
+    void handle(Sleep) { throw std::runtime_error("boom"); }
     Shared seen;
-  };
-  struct One {
-    Ref<Brittle> sink;
-    Shared seen;
-    Task<> handle(Item item) {
-      const auto sent = co_await sink.send_wait(moved(item)).within(1min);
-      if (!sent) ++seen->refused;
-      seen->handled_when_sent.push_back(seen->items.size());
-    }
   };
   sim::TestRuntime world;
   const auto seen = std::make_shared<Seen>();
   const auto sink = world.spawn(child<Brittle>("sink", seen).mailbox(bounded(1'000)).backoff(1h, 1h));
-  sink.send(Sleep{1s});
   world.run();
-  for (int i = 0; i < 10; ++i) sink.send(Item{-1});
-  sink.send(Item{-2});
-  for (int i = 0; i < 989; ++i) sink.send(Item{-1});
-  world.spawn<One>("feeder", sink, seen).send(Item{1});
-  world.run();
-  world.advance(1s);  // the eleventh fails, and the next life begins in an hour
-  EXPECT_EQ(seen->items.size(), 11U);
-  ASSERT_EQ(seen->handled_when_sent.size(), 1U);
+  world.spawn<Filler<Brittle, Sleep>>("filler", sink, seen).send(Fill<Sleep>{1'000, {}, 1});
+  world.run();  // the eleventh fails, and the next life begins in an hour
+  EXPECT_EQ(seen->items.size(), 10U);
+  EXPECT_EQ(seen->handled_when_sent, std::vector<std::size_t>(1, 10));
   EXPECT_EQ(seen->refused, 0);
 }
 
