@@ -3,7 +3,7 @@
 // Monotonic and never early. Cancel is exact: after cancel() returned, no message of that timer is handled by its
 // own actor, not even one that was due already; to another actor, none is sent any more. Timers belong to the
 // incarnation that set them. One that comes again stays on its own grid, and skips what was missed; to the actor itself it is
-// set anew when its tick is handled, so that never two of its ticks wait, and none while the actor is suspended.
+// set anew when its tick is handled, so that never two of its ticks wait, and a suspended actor's wakes nobody.
 // Threads: the turn of the actor that set it. Stability: settling (v0).
 #pragma once
 
