@@ -190,11 +190,6 @@ Runnable* Worker::next() noexcept {
       streak_ += least_of_a_line;
       return hot;
     }
-    if (nothing_else_waits()) {
-      streak_ = 0;
-      owed_ = 0;
-      return hot;
-    }
     push_back(hot);
   }
   streak_ = 0;
@@ -215,13 +210,6 @@ Runnable* Worker::next() noexcept {
   if (Runnable* const work = next_new()) return work;
   if (Runnable* const work = next_from_outside()) return work;
   return next_spilled();
-}
-
-/// Here, or where next() would look: who has had a streak would come out of the queue at once.
-bool Worker::nothing_else_waits() const noexcept {
-  return queue_.size_hint() == 0 && back_.size_hint() == 0 && fresh_.size() == 0 &&
-         scheduler_.overflow_.size_hint() == 0 && scheduler_.spill_.size_hint() == 0 &&
-         scheduler_.inject_.size_hint() == 0;
 }
 
 Runnable* Worker::next_new() noexcept {

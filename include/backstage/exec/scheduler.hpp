@@ -201,7 +201,6 @@ class alignas(kApart) Worker {
   void share_new_if_late(Instant now) noexcept;
   void let_visitors_come(bool yes) noexcept;
   void serve_spill_if_late(Instant now) noexcept;
-  [[nodiscard]] bool nothing_else_waits() const noexcept;
   Runnable* next_new() noexcept;
   Runnable* next_new_in_line() noexcept;
   Runnable* next_spilled() noexcept;
