@@ -2,7 +2,7 @@
 // compared at any time. The pages behind the last cell in use of a chunk are given back; that is all of them, where none is.
 //
 // Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two. The
-// chunks after the first are each a large page.
+// chunks after the first are each a large page, or as many small ones, whichever comes sooner.
 // What is given back reads as zeros again. A zeroed cell is a vacant one: idle, empty, of generation 0, which no
 // Ref names. So whoever comes with an old Ref finds that its actor is gone, and what a late answer leaves in the lane of
 // such a cell is freed in a turn, as in any other vacant place. Those that are made there later have generations above all
@@ -46,7 +46,14 @@ void Core::add_chunk() {
   munmap(reinterpret_cast<void*>(aligned + chunk_bytes), start + chunk_bytes - aligned);
 
   auto* const at = reinterpret_cast<std::byte*>(aligned);
-  if (!chunks_.empty()) ask_for_large_pages(at, chunk_bytes);
+  if (!chunks_.empty()) {
+    if (memory.pages().prefers_large()) {
+      memory.pages().take_large(at);
+    } else {
+      refuse_large_pages(at, chunk_bytes);
+      memory.pages().take_small(at, chunk_bytes);
+    }
+  }
   auto* const header = ::new (static_cast<void*>(at)) ChunkHeader();
   header->index = chunks_.size();
   chunks_.push_back({.at = at});
@@ -86,11 +93,14 @@ void Core::make_cells() {
     found = chunks_.rbegin();
   }
   const std::size_t count = std::min<std::size_t>(made_at_once, cells_per_chunk - found->cells);
-  const bool again = std::exchange(found->torn, false);
-  if (again) ask_for_large_pages(found->at, chunk_bytes);
+  const bool joins = found->torn && memory.pages().prefers_large();
+  if (joins) {
+    found->torn = false;
+    ask_for_large_pages(found->at, chunk_bytes);
+  }
   for (std::size_t i = 0; i < count; ++i) make_cell(*found);
   // It is in parts: its tail was given back.
-  if (again) rejoin_large_page(free_cells_.back());
+  if (joins) rejoin_large_page(free_cells_.back());
   cells_made_ += count;
   // They are taken from the back: in the order of their addresses.
   std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());
@@ -236,7 +246,7 @@ bool Core::zero(const Tail& tail) noexcept {
   chunk.leaves = false;
   // The system joins large pages by itself, too, in the background, and would fill this one again around what stays.
   if (tail.chunk != 0) {
-    (void)madvise(chunk.at, chunk_bytes, MADV_NOHUGEPAGE);
+    refuse_large_pages(chunk.at, chunk_bytes);
     chunk.torn = true;
   }
   auto* const rests_end = chunk.at + chunk_bytes;

@@ -39,6 +39,7 @@ namespace {
 [[nodiscard]] SlabOptions memory_options(const Environment& environment) {
   SlabOptions out;
   if (environment.has<Scarcity>()) out.scarcity = &environment.door<Scarcity>();
+  if (environment.has<FreshPages>()) out.pages = &environment.door<FreshPages>();
   return out;
 }
 

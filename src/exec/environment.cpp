@@ -10,6 +10,8 @@
 #include <cxxabi.h>
 #include <sys/random.h>
 
+#include "backstage/exec/fresh_pages.hpp"
+
 namespace backstage {
 inline namespace v0 {
 namespace {
@@ -33,27 +35,25 @@ class SystemClock final : public Clock {
     // A count that went back makes this a huge number.
     const double passed = static_cast<double>(present - last.ticks) * pace;
     if (pace > 0 && last.ticks != 0 && passed < stretch) {
-      last.pace = pace;
+      last.pace = static_cast<std::uint64_t>(pace * 0x1p32);
+      last.good_until = static_cast<std::uint64_t>(stretch / pace);
       return last.at + Duration(static_cast<std::int64_t>(passed));
     }
-    Reading read{now(), present};
-    // A thread may be put off its processor between the two halves: nothing is reckoned from such a reading.
-    if (ticks() - present > most_apart) {
-      last = Reading{};
-      return read.at;
-    }
+    Reading read{.at = now(), .ticks = present};
+    // A thread may be put off its processor between the two halves: nothing is reckoned from such a reading, and an older
+    // one stays what the next is compared with.
+    if (ticks() - present > most_apart) return read.at;
     if (last.ticks != 0) {
       if (pace > 0) {
         compare(last, read, pace);
       } else if (read.at - last.at < measured_over) {
-        last.pace = 0;
+        last.good_until = 0;
         return read.at;  // the older one stays until the two are far enough apart
       } else {
         measure(last, read);
       }
     }
-    // Not before the next one, which is compared with this: when the pace turns out to be wrong, it is nobody's from then on.
-    read.pace = 0;
+    // Reckoned from by the pace that holds when this is called the next time; what is read then is compared with it.
     last = read;
     return read.at;
   }
@@ -118,7 +118,12 @@ void Environment::throw_no_door(const char* type) {
 }
 
 std::shared_ptr<Environment> real_environment() {
-  return std::make_shared<Environment>(std::make_shared<SystemClock>(), std::make_shared<SystemChance>());
+  // One for the process: how fast its processor counts, and what fresh memory costs, is measured once. Never destroyed: who ends late may still ask.
+  static const auto& clock = *new auto(std::make_shared<SystemClock>());
+  static const auto& pages = *new auto(std::make_shared<FreshPages>(*clock));
+  auto environment = std::make_shared<Environment>(clock, std::make_shared<SystemChance>());
+  environment->open<FreshPages>(pages);
+  return environment;
 }
 
 }  // namespace v0

@@ -34,7 +34,8 @@ class Clock {
   struct Reading {
     Instant at{};
     std::uint64_t ticks = 0;
-    double pace = 0;  // nanoseconds a tick; 0: nothing is reckoned from it
+    std::uint64_t pace = 0;        // nanoseconds for 2^32 ticks
+    std::uint64_t good_until = 0;  // ticks after it; 0: nothing is reckoned from it
   };
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() const noexcept = 0;
@@ -44,18 +45,17 @@ class Clock {
   virtual Instant recent(Reading& last) const noexcept { return last.at = now(); }
   /// The same, reckoned here where a clock has left a pace to reckon with.
   [[nodiscard]] Instant recently(Reading& last) const noexcept {
-    if (last.pace > 0) [[likely]] {
-      // A count that went back makes this a huge number.
-      const double passed = static_cast<double>(ticks() - last.ticks) * last.pace;
-      if (passed < stretch) [[likely]]
-        return last.at + Duration(static_cast<std::int64_t>(passed));
-    }
+    // A count that went back makes this a huge number. (Whole numbers: a product of fractions would take as long as the count itself.)
+    const std::uint64_t passed = ticks() - last.ticks;
+    if (passed < last.good_until) [[likely]]
+      return last.at + Duration(static_cast<std::int64_t>((passed * last.pace) >> 32U));
     return recent(last);
   }
   static constexpr Duration recent_error = std::chrono::microseconds(1);
 
  protected:
   static constexpr double stretch = 100'000;  // nanoseconds from a reading within which may be reckoned
+  static_assert(stretch / 0.1 < 0x1p32, "of a count that has a tick each tenth of a nanosecond: the product fits");
   /// The processor's own count; 0 where there is none that is known to be cheap and fine: then nothing is ever reckoned.
   static std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)
@@ -124,7 +124,7 @@ class Environment {
   Rehearsal* rehearsal_ = nullptr;  // the door of that type: asked for often
 };
 
-/// The real world's clock and chance; no door is open yet.
+/// The real world's clock and chance; no door is open yet but the runtime's own (FreshPages).
 [[nodiscard]] std::shared_ptr<Environment> real_environment();
 
 }  // namespace v0

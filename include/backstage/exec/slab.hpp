@@ -23,7 +23,7 @@
 // Behind that a class has chunks of 64 KiB, aligned so that a block's address says whose it is. A magazine that comes back
 // is dealt out to the chunks of its blocks; a chunk that is whole again is warm: any class may have it next. One that was
 // warm from one trim() to the next is cold: its pages are the system's, its address is kept. The first MiB is in small pages,
-// what is beyond in large ones (large_pages.hpp), whose chunks get warm together.
+// what is beyond in large ones, whose chunks get warm together, unless they are the dearer ones just then (fresh_pages.hpp).
 // After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), for the magazines, the depot and the working set of the warm.
 // Stability: internal (may change in any version).
 #pragma once
@@ -37,6 +37,7 @@
 #include <new>
 #include <vector>
 
+#include "backstage/exec/fresh_pages.hpp"
 #include "backstage/exec/scarcity.hpp"
 
 namespace backstage {
@@ -45,6 +46,8 @@ inline namespace v0 {
 struct SlabOptions {
   bool pooling = true;
   Scarcity* scarcity = nullptr;  ///< asked before each allocation; outlives the pool
+  FreshPages* pages =
+      nullptr;  ///< says how memory is taken, outlives the pool; null: one of the pool's own, without a clock
 };
 
 namespace slab_detail {
@@ -271,6 +274,8 @@ class SlabPool {
   [[nodiscard]] SharedSlab& shared() noexcept { return *shared_; }
 
   [[nodiscard]] bool pooling() const noexcept { return pooling_; }
+  /// How it takes fresh memory, for who has other memory to take.
+  [[nodiscard]] FreshPages& pages() noexcept { return pages_; }
   /// Gives the pages of free chunks back to the system: of those that were not needed since the last call, or all.
   enum class Trim : std::uint8_t { unneeded, all };
   /// Takes what lies free in the caches. No cache is in use, but that of shared().
@@ -316,18 +321,22 @@ class SlabPool {
   void warm_up(slab_detail::Chunk& chunk) noexcept;
   void add_region();
   [[nodiscard]] std::byte* warm_cold_chunk();
+  [[nodiscard]] std::byte* take_cold() noexcept;
+  [[nodiscard]] std::byte* warm_large_page() noexcept;
   [[nodiscard]] void* system_allocate(std::size_t bytes, std::size_t align);
   void system_deallocate(void* p, std::size_t bytes, std::size_t align) noexcept;
   void count(std::size_t bytes, bool large, std::int64_t change) noexcept;
 
   Scarcity* const scarcity_;
   const bool pooling_;
+  FreshPages large_pages_;
+  FreshPages& pages_;
   std::array<Depot, slab_detail::class_count> depots_;
 
   std::mutex trim_mutex_;  // taken first
   // Taken while a depot's is held, never the other way round.
   mutable std::mutex chunk_mutex_;
-  std::vector<Region> regions_;         // mappings that chunks are cut from; all but the first in large pages
+  std::vector<Region> regions_;         // mappings that chunks are cut from; the first is in small pages
   std::vector<std::byte*> cold_;        // chunks without pages; room for all there are
   slab_detail::Chunk* warm_ = nullptr;  // linked by next
   std::size_t warm_count_ = 0;

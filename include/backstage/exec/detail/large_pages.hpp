@@ -1,5 +1,5 @@
-// Memory in large pages, where the system has them. On a virtual machine a first touch of a small page costs up to 13 us,
-// and one of a large page, which is 512 of them, little more than to zero it.
+// Memory in large pages, where the system has them. What a first touch costs, of a small page and of a large one, which is
+// 512 of them, depends on the machine: fresh_pages.hpp measures it.
 //
 // Advice only: where it is not taken the memory is the same, in small pages. Who is small asks for none: one large page is
 // 2 MiB resident.
@@ -23,6 +23,11 @@ inline constexpr std::size_t large_page_bytes = std::size_t{2} * 1024 * 1024;
 /// What is touched there first from now on is a whole large page. `bytes` is a multiple of large_page_bytes, `begin` aligned.
 inline void ask_for_large_pages(void* begin, std::size_t bytes) noexcept {
   (void)madvise(begin, bytes, MADV_HUGEPAGE);
+}
+
+/// What is touched there from now on comes in small pages, also where the system takes large ones unasked, or joins them in the background.
+inline void refuse_large_pages(void* begin, std::size_t bytes) noexcept {
+  (void)madvise(begin, bytes, MADV_NOHUGEPAGE);
 }
 
 /// Makes the large page around `touched` one again after some of it was given back. It must have been touched since.
