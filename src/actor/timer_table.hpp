@@ -50,6 +50,8 @@ class TimerTable {
     free_ = at;
     if (--size_ == 0 && slots_ > kept_slots) clear();
   }
+  /// It will be erased soon: what that takes, which nobody has looked at since the timer was set, is fetched meanwhile.
+  void prepare_to_erase(const TimerRecord& timer) const noexcept { __builtin_prefetch(&slot_at(timer.place), 1); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   template <class F>
   void for_each(F f) {

@@ -80,7 +80,10 @@ void run_timer(LaneNode& node, Cell* cell) {
   auto& timer = static_cast<TimerRecord&>(node);
   if (cell == nullptr || timer.is_cancelled) return timer.destroy();
   Extras& extras = *cell->extras;
-  if (timer.to_self) return extras.due.push_back(timer);
+  if (timer.to_self) {
+    if (!timer.periodic) extras.timers.prepare_to_erase(timer);
+    return extras.due.push_back(timer);
+  }
   if (timer.periodic) {
     arm_again(static_cast<PeriodicTimer&>(timer), *cell->core().scheduler);
     return timer.send();

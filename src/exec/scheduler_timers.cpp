@@ -7,7 +7,6 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
-
 void Scheduler::park(Worker& worker) noexcept {
   if (!limit_.excludes(worker.id_)) limit_.lift();  // there is too little to do for it
   const bool slept = detail::park(
@@ -16,7 +15,7 @@ void Scheduler::park(Worker& worker) noexcept {
         return stopping_.load(std::memory_order_seq_cst) || worker.retire_.load(std::memory_order_seq_cst) ||
                limit_.in_force(std::memory_order_seq_cst) || has_visible_work();
       },
-      [&] { return earliest(true); }, [&] { return worker.fresh_now(); },
+      [&] { return worker.wakes_for(earliest(true)); }, [&] { return worker.fresh_now(); },
       [&] {
         worker.marked_ = false;
         // Seen late, the watch looks once more for nothing.
@@ -86,11 +85,13 @@ void Scheduler::arm(TimerEntry& timer, Instant due) noexcept {
 
 bool Scheduler::cancel(TimerEntry& timer) noexcept { return workers_[timer.shard]->timers_.cancel(timer); }
 
-void Scheduler::expire_due(Instant now) noexcept {
+std::size_t Scheduler::expire_due(Instant now) noexcept {
+  std::size_t fired = 0;
   // Everybody's: the one whose timers they are may be busy with one long message.
   for (const auto& worker : known()) {
-    worker->timers_.expire(now, [](TimerNode& node) { static_cast<TimerEntry&>(node).fire(); });
+    fired += worker->timers_.expire(now, [](TimerNode& node) { static_cast<TimerEntry&>(node).fire(); });
   }
+  return fired;
 }
 
 Instant Scheduler::earliest(bool exact) noexcept {

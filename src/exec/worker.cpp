@@ -11,15 +11,19 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned longest_run = 16;  // lines in a row of others while new work waits
+constexpr unsigned longest_run =
+    16;  // lines in a row of others while new work waits, and new work in a row while others wait
 // Messages between two readings of the clock, while they are short; while they are so short that to read it would show.
 constexpr unsigned longest_stride = 16;
 constexpr unsigned longest_quick_stride = 64;
 constexpr Duration slow_stride = std::chrono::microseconds(50);
-constexpr Duration quick_stride = std::chrono::microseconds(2);
+constexpr Duration quick_stride = std::chrono::microseconds(5);
 // New work is taken newest first; the oldest of it waits so long at most before some of it goes to the others' queue.
 constexpr Duration oldest_waits = std::chrono::milliseconds(5);
 constexpr std::size_t oldest_at_once = 8;
+// To be woken costs some ten times what a timer does. Where so many are due at once, more are within a moment: they wait for each other, until so long after.
+constexpr std::size_t many_timers = 8;
+constexpr Duration timers_apart = std::chrono::microseconds(100);
 constexpr std::size_t spilled_at_once = 64;
 constexpr std::size_t shared_at_once = 32;
 
@@ -243,7 +247,7 @@ Runnable* Worker::take_back() noexcept {
   return some[0];
 }
 
-/// Of what is new, where next() would take that, too.
+/// Of what is new, where next() would take that behind the slot, too.
 Runnable* Worker::next_new_in_line() noexcept {
   if (fresh_.size() == 0) return nullptr;
   if (owed_ == 0) {
@@ -253,7 +257,19 @@ Runnable* Worker::next_new_in_line() noexcept {
   Runnable* const work = next_new();
   if (work == nullptr) return nullptr;  // a visitor was quicker
   if (owed_ != 0) --owed_;
+  ++new_in_a_row_;
   return work;
+}
+
+/// Behind new work. Those who are made together mostly have something for the same one, who made them: who is next waits for some of them, and has
+/// it all at once.
+Runnable* Worker::next_behind_new() noexcept {
+  if (new_in_a_row_ < longest_run) {
+    if (Runnable* const work = next_new_in_line()) return work;
+  }
+  new_in_a_row_ = 0;
+  Runnable* const work = slot_.take();
+  return work != nullptr ? work : next_new_in_line();
 }
 
 /// With nothing else to do: as many as pay for the lock.
@@ -353,7 +369,7 @@ void Worker::read_clock() noexcept {
     if (scheduler_.scheduling_ != nullptr) clock_at_ -= stride_ - 1;  // who decides is told of each message
     return;
   }
-  scheduler_.expire_due(now_);
+  if (scheduler_.expire_due(now_) >= many_timers) no_timers_before_ = now_ + timers_apart;
   if (id_ == 0 && now_ >= scheduler_.tune_at_) scheduler_.tune(now_);
   if (scheduler_.limit_.in_force()) [[unlikely]]
     scheduler_.lift_if_much_waits(took);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "backstage/exec/scheduler.hpp"
@@ -114,6 +116,67 @@ TEST(F1, what_is_made_after_the_new_was_run_waits_anew) {
     };
   });
   EXPECT_TRUE(looked);
+}
+
+/// Who runs, in their order, where each of the new work, as it runs, has something for the same one: '.' new work, 'm' that one, which is
+/// scheduled when it is not.
+std::string order_of_new_work_that_wakes_its_maker(std::size_t count) {
+  World world;
+  std::vector<Job> made(count);
+  Job maker;
+  std::string order;
+  bool is_scheduled = false;
+  maker.does = [&](Worker& worker) {
+    is_scheduled = false;
+    order += 'm';
+    (void)worker.after_message();
+  };
+  for (Job& job : made) {
+    job.does = [&](Worker& worker) {
+      order += '.';
+      (void)worker.after_message();
+      if (!std::exchange(is_scheduled, true)) worker.push(&maker);
+    };
+  }
+  world.play([&](Worker&) {
+    for (Job& job : made) world.scheduler.schedule_new(job);
+  });
+  return order;
+}
+
+struct Bell : detail::TimerEntry {
+  void fire() noexcept override {}
+};
+
+/// Until when a worker sleeps for a timer that is due 10 us after so many others, at once with which it looked at its clock.
+Duration sleeps_after(std::size_t timers) {
+  World world;
+  std::vector<Bell> bells(timers);
+  Duration sleeps{};
+  world.play([&](Worker& worker) {
+    const Instant due = world.clock->at + 1ms;
+    for (Bell& bell : bells) world.scheduler.arm(bell, due);
+    world.pass(worker, 1ms);
+    EXPECT_EQ(worker.wakes_for(Instant::never()), Instant::never());
+    sleeps = worker.wakes_for(due + 10us) - due;
+  });
+  return sleeps;
+}
+
+TEST(L10, timers_that_are_due_by_the_eight_let_the_next_wait_until_100_microseconds_later) {
+  EXPECT_EQ(sleeps_after(1), 10us) << "a timer that comes alone, or with few others, is exact";
+  EXPECT_EQ(sleeps_after(7), 10us);
+  EXPECT_EQ(sleeps_after(8), 100us);
+}
+
+TEST(F1, whoever_new_work_wakes_is_next_behind_it) {
+  EXPECT_EQ(order_of_new_work_that_wakes_its_maker(1), ".m");
+  EXPECT_EQ(order_of_new_work_that_wakes_its_maker(10), "..........m") << "and has all of it at once";
+}
+
+TEST(F1, whoever_new_work_wakes_waits_for_16_of_it_and_no_more) {
+  const std::string sixteen(16, '.');
+  EXPECT_EQ(order_of_new_work_that_wakes_its_maker(40), sixteen + "m" + sixteen + "m........m");
 }
 
 }  // namespace

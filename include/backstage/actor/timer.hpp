@@ -1,6 +1,7 @@
 // Timers of an actor: send_after and send_every, and the handle that cancels them (promise L10).
 //
-// Monotonic and never early. Cancel is exact: after cancel() returned, no message of that timer is handled by its
+// Monotonic and never early. Late by what the system takes to wake a thread (50 us, mostly), and by up to 100 us more where timers are due by
+// the eight and nothing else goes on: then a worker is woken once for several. Cancel is exact: after cancel() returned, no message of that timer is handled by its
 // own actor, not even one that was due already; to another actor, none is sent any more. Timers belong to the
 // incarnation that set them. One that comes again stays on its own grid, and skips what was missed; to the actor itself it is
 // set anew when its tick is handled, so that never two of its ticks wait, and a suspended actor's wakes nobody.

@@ -8,6 +8,7 @@
 // Threads: any, but where it says otherwise. Stability: internal.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -39,14 +40,15 @@ class alignas(kApart) TimerShardOf {
     const std::lock_guard lock(mutex_);
     return wheel_.cancel(timer);
   }
-  /// Calls fire(node) under the lock for each that is due, if any may be.
+  /// Calls fire(node) under the lock for each that is due, if any may be; returns how many.
   template <class Fire>
-  void expire(Instant now, Fire fire) {
+  std::size_t expire(Instant now, Fire fire) {
     // relaxed: seen late, a later look finds it; who parks asks exact_next().
-    if (next_due_.load(std::memory_order_relaxed) > now.ns) return;
+    if (next_due_.load(std::memory_order_relaxed) > now.ns) return 0;
     const std::lock_guard lock(mutex_);
-    wheel_.expire(now, fire);
+    const std::size_t fired = wheel_.expire(now, fire);
     next_due_.store(wheel_.next_due().ns, std::memory_order_seq_cst);
+    return fired;
   }
   /// Never later than the truth; too early by what was cancelled.
   [[nodiscard]] Instant next() const { return Instant{next_due_.load(std::memory_order_seq_cst)}; }
@@ -65,8 +67,8 @@ class alignas(kApart) TimerShardOf {
   typename Atomics::template Atomic<std::int64_t> next_due_{INT64_MAX};
 };
 
-/// The invariant: if a timer is armed for d, then some worker is awake, or asleep until d at the latest, or has a permit
-/// waiting. The word may say later than the truth (then somebody is woken, or sleeps with a time-out, for nothing),
+/// The invariant: if a timer is armed for d, then some worker is awake, or asleep until d at the latest (or until what next_timer() says instead,
+/// park()), or has a permit waiting. The word may say later than the truth (then somebody is woken, or sleeps with a time-out, for nothing),
 /// never earlier:
 ///   - it is lowered only by a worker that then sleeps until that very instant, or takes it back;
 ///   - that worker raises it again when it wakes, unless an earlier keeper's value stands there;
@@ -95,7 +97,7 @@ class TimeKeeper {
 };
 
 /// A worker that found nothing to do. has_news() looks, with seq_cst, for all that anybody may be woken for;
-/// next_timer() is exact. False: there was something, and it did not sleep. asleep() and awake() are told on the way.
+/// next_timer() is exact, or later by what its worker lets timers wait for each other. False: there was something, and it did not sleep. asleep() and awake() are told on the way.
 ///
 /// Timers armed from inside tell nobody: their worker is awake, and looks here. Timers armed from outside compare with
 /// the keeper after they were published, and wake somebody: our prepare() came before our look at the timers, so we
