@@ -8,6 +8,7 @@
 #include "core.hpp"
 #include "hand_over.hpp"
 #include "lifecycle.hpp"
+#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -141,22 +142,59 @@ void let_asker_go_on(Cell& asker, Awaiter& answered, void* unused) noexcept {
   this_turn->worker->push(&asker);
 }
 
-void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) {
-  cell_ = &cell;
-  root_ = static_cast<Root*>(this_turn->root);
-  handle_ = handle;
-  deadline_ = until;
-  since_ = this_turn->worker->coarse_now();
+namespace {
+
+/// In front of what else its cell's coroutines wait for.
+inline void list(Awaiter& awaiter, Cell& cell, Root* root, std::coroutine_handle<> handle, Instant until) {
+  awaiter.cell_ = &cell;
+  awaiter.root_ = root;
+  awaiter.handle_ = handle;
+  awaiter.deadline_ = until;
+  awaiter.since_ = this_turn->worker->coarse_now();
   Extras& more = cell.extras != nullptr ? *cell.extras : cell.need_extras();
   if (++more.last_await == 0) ++more.last_await;  // 0 is nobody's number
-  number_ = more.last_await;
-  previous_ = nullptr;
-  next_ = more.awaiters;
-  if (next_ != nullptr) next_->previous_ = this;
-  more.awaiters = this;
-  const Instant first = std::min(deadline_, probe_at_);
+  awaiter.number_ = more.last_await;
+  awaiter.previous_ = nullptr;
+  awaiter.next_ = more.awaiters;
+  if (awaiter.next_ != nullptr) awaiter.next_->previous_ = &awaiter;
+  more.awaiters = &awaiter;
+  const Instant first = std::min(until, awaiter.probe_at_);
   const CellTimer& clock = more.await_clock;
   if (first != Instant::never() && !(clock.set && clock.armed_for <= first)) cell.arm_await_clock(first);
+}
+
+inline bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
+  WaitNote* note = cell.side.load(std::memory_order_acquire);
+  // Without memory it is not noted: a circle is then found by its other members, or by the deadline.
+  if (note == nullptr) [[unlikely]]
+    if_memory([&] { note = &side_of(cell); });
+  if (note == nullptr || note->number.load(std::memory_order_relaxed) != 0) return false;
+  // The number last: forward() corrects a note only if it finds its own number. release: pairs with its acquire.
+  note->target.store(record.target, std::memory_order_relaxed);
+  note->generation.store(record.generation, std::memory_order_relaxed);
+  note->number.store(number, std::memory_order_release);
+  return true;
+}
+
+}  // namespace
+
+void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) {
+  list(*this, cell, static_cast<Root*>(this_turn->root), handle, until);
+}
+
+bool begin_to_wait(Awaiter& awaiter, AskRecord& record, Cell& cell, std::coroutine_handle<> handle, Duration within) {
+  const Instant now = this_turn->worker->recent_now();
+  record.sent = now;
+  Root* const root = static_cast<Root*>(this_turn->root);
+  Instant until = now + within;
+  bool keeps_turn = false;
+  if (root != nullptr) [[likely]] {
+    until = std::min(until, root->deadline);
+    keeps_turn = root->kind == RootKind::turn;
+  }
+  if (keeps_turn) awaiter.probe_at_ = now + cycle_probe_after;
+  list(awaiter, cell, root, handle, until);
+  return keeps_turn && note_waiting(cell, record, awaiter.number_);
 }
 
 void Awaiter::unlink() noexcept {

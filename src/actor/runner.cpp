@@ -180,8 +180,9 @@ bool Cell::parks_at_once() noexcept {
   }
   calm = false;
   // seq_cst: Dekker's pattern with signal_command() and post_lane().
-  const std::uint32_t before = signals.fetch_or(signal::parked, std::memory_order_seq_cst);
-  if ((before & signal::commands) == 0 && lane.empty(std::memory_order_seq_cst)) return true;
+  std::uint32_t seen = signal::alive;
+  if (!signals.compare_exchange_strong(seen, signal::alive | signal::parked, std::memory_order_seq_cst)) return false;
+  if (lane.empty(std::memory_order_seq_cst)) return true;
   // Whoever clears the bit owns the cell: us, or somebody who has scheduled it.
   return (signals.fetch_and(~signal::parked, std::memory_order_seq_cst) & signal::parked) == 0;
 }
@@ -189,7 +190,7 @@ bool Cell::parks_at_once() noexcept {
 /// Its life begins in this turn, and nobody else has left word.
 inline bool Cell::begins() const noexcept {
   // acquire: as in run_at_length(). Alive first: before that its commands are its parent's.
-  return signals.load(std::memory_order_acquire) == signal::alive && own_commands == signal::start &&
+  return signals.load(std::memory_order_acquire) == signal::alive && by_itself(own_commands) == signal::start &&
          phase == Phase::starting;
 }
 
@@ -208,8 +209,8 @@ inline bool Cell::begins() const noexcept {
 /// the lane; a child that has ended.
 inline bool Cell::has_word() const noexcept {
   // acquire: as in run_at_length(). Alive first: before that nothing else is its own.
-  return signals.load(std::memory_order_acquire) == signal::alive && phase == Phase::running && own_commands == 0 &&
-         !planted(Mistake::command_behind_data) && (is_answered() || is_word_in_lane());
+  return signals.load(std::memory_order_acquire) == signal::alive && by_itself(phase) == Phase::running &&
+         own_commands == 0 && !planted(Mistake::command_behind_data) && (is_answered() || is_word_in_lane());
 }
 
 /// Takes what was left for it, then what is queued. False: the turn goes on, the long way.
@@ -284,7 +285,7 @@ bool Cell::is_over_at_once(Worker& worker, Core& core, WorkerContext& context) {
     if ((seen & signal::yield) != 0) return gives_way(worker);
     if (is_calm(seen) && run_calm_again(worker, core, context)) return true;
     // By its own wish, in its init or behind a message; and nobody else has ordered anything.
-    if (own_commands != signal::stop || phase != Phase::running ||
+    if (by_itself(own_commands) != signal::stop || phase != Phase::running ||
         signals.load(std::memory_order_acquire) != signal::alive) {
       return false;
     }

@@ -126,9 +126,10 @@ void reset(Cell& cell) {
   cell.handled.store(0, std::memory_order_relaxed);
   cell.status.store(Status::starting, std::memory_order_relaxed);
   cell.failed = false;
+  // Of one byte; what follows is apart, so that it is not written with a neighbour in one step that reads both.
   cell.ruling = Ruling::none;
-  cell.suspended.store(false, std::memory_order_relaxed);
   cell.own_end = false;
+  cell.suspended.store(false, std::memory_order_relaxed);
   cell.own_commands = 0;
 }
 

@@ -28,6 +28,16 @@ void drop_late(Core& core, WorkerContext* context, Envelope& envelope);
   return false;
 }
 
+/// A byte, read by itself. Of two that are compared one after the other the compiler makes one load of eight bytes, and a load that is
+/// wider than the store before it waits until that has gone to the cache: 5 ns where a turn takes 13.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline T by_itself(const T& field) noexcept {
+  static_assert(sizeof(T) == 1);
+  T value = field;
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
 /// Before it runs: what fails has been handled, too.
 inline void count_handled(Cell& cell, WorkerContext& context) noexcept {
   MessageCounters::bump(context.counters.handled);

@@ -190,25 +190,6 @@ void probe_for_cycle(Cell& cell, std::uint32_t number) {
   }
 }
 
-bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
-  WaitNote* note = cell.side.load(std::memory_order_acquire);
-  // Without memory it is not noted: a circle is then found by its other members, or by the deadline.
-  if (note == nullptr) if_memory([&] { note = &side_of(cell); });
-  if (note == nullptr || note->number.load(std::memory_order_relaxed) != 0) return false;
-  // The number last: forward() corrects a note only if it finds its own number. release: pairs with its acquire.
-  note->target.store(record.target, std::memory_order_relaxed);
-  note->generation.store(record.generation, std::memory_order_relaxed);
-  note->number.store(number, std::memory_order_release);
-  return true;
-}
-
-void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
-  WaitNote* const note = cell.side.load(std::memory_order_acquire);
-  if (note == nullptr || note->number.load(std::memory_order_relaxed) != number) return;
-  note->number.store(0, std::memory_order_relaxed);
-  note->target.store(nullptr, std::memory_order_relaxed);
-}
-
 void give_back_slot(const Cell& asker, void* slot) noexcept {
   const Visit visit(&asker);
   // Over: the memory went with its Runtime.

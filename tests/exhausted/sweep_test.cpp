@@ -243,6 +243,19 @@ const Operation operations[] = {
        me->arm();
        (void)co_await when_all(nap(cx), nap(cx));
      }},
+    {"cx_when_all_asks", nullptr,
+     [](Context& cx, Doer* me) -> Task<> {
+       const Ref<Wall> wall = me->others().wall;
+       bool failed = false;
+       me->arm();
+       try {
+         (void)co_await when_all(wall.ask<Echo>(1).within(1s), wall.ask<Echo>(2).within(1s));
+       } catch (const std::bad_alloc&) {
+         failed = true;
+       }
+       // Whatever was begun is over: nothing resumes it while this waits.
+       if (failed) co_await cx.sleep(2s);
+     }},
     {"cx_inspect", nullptr,
      [](Context& cx, Doer* me) -> Task<> {
        me->arm();

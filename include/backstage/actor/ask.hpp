@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <concepts>
 #include <coroutine>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -93,9 +94,16 @@ void probe_for_cycle(Cell& cell, std::uint32_t number);
 [[nodiscard]] std::string describe_ask(const Awaiter& awaiter, const AskRecord& record);
 /// The path of a place, from any turn or thread: "/store". Over already: "an actor that has ended (Store)".
 [[nodiscard]] std::string place_name(const Cell* cell, std::uint32_t generation, std::string_view type);
-/// False: another ask of this turn is noted already (when_all), and stays so.
-[[nodiscard]] bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept;
-void note_waiting_over(Cell& cell, std::uint32_t number) noexcept;
+/// `awaiter` waits for the answer to what `record` says, from now on and so long at most. True: it is noted that its actor waits for it.
+/// False: that does not keep its turn; or another ask of this turn is noted already (when_all), and stays so; or there is no memory for it.
+[[nodiscard]] bool begin_to_wait(Awaiter& awaiter, AskRecord& record, Cell& cell, std::coroutine_handle<> handle,
+                                 Duration within);
+inline void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
+  WaitNote* const note = cell.side.load(std::memory_order_acquire);
+  if (note == nullptr || note->number.load(std::memory_order_relaxed) != number) return;
+  note->number.store(0, std::memory_order_relaxed);
+  note->target.store(nullptr, std::memory_order_relaxed);
+}
 inline constexpr Duration cycle_probe_after = std::chrono::milliseconds(50);
 
 /// A request that was built and not yet sent: owns its envelope. It knows the message and the answer, not the actor.
@@ -222,37 +230,25 @@ struct AskEdge {
   ~AskEdge() = default;
 };
 
-template <class M, class T>
-class AskAwait final : public ResultAwaiter<T>, public AskEdge {
+/// A request that was sent and whose answer is waited for.
+template <class T>
+class AskUnderWay final : public ResultAwaiter<T>, public AskEdge {
  public:
-  AskAwait(RequestFor<M, T>&& request, Duration within)
-      : AskEdge(request.record()), request_(std::move(request)), within_(within) {}
+  explicit AskUnderWay(const AskRecord& record) : AskEdge(record) {}
+  ~AskUnderWay() { over(); }
 
-  bool await_ready() {
-    if (current_cell() != nullptr) return false;
-    this->result_.emplace(
-        Error(Errc::invalid, "co_await of an ask outside an actor: use runtime.ask(...).within(...)"));
-    return true;
-  }
-  void await_suspend(std::coroutine_handle<> handle) {
-    Cell& cell = *current_cell();
-    record_.sent = this_turn->worker->recent_now();
-    Root* const root = static_cast<Root*>(this_turn->root);
-    const Instant deadline = std::min(record_.sent + within_, root != nullptr ? root->deadline : Instant::never());
-    const bool keeps_turn = root != nullptr && root->kind == RootKind::turn;
-    if (keeps_turn) this->probe_at_ = record_.sent + cycle_probe_after;
-    this->enlist(cell, handle, deadline);
+  void begin(Cell& cell, std::coroutine_handle<> handle, Duration within) {
     // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
-    const bool is_noted = keeps_turn && note_waiting(cell, record_, this->number_);
-    if (is_noted) noted_ = &cell;
-    request_.send_from(cell, this->number_, deadline, is_noted, record_);
+    if (begin_to_wait(*this, record_, cell, handle, within)) noted_ = &cell;
   }
-  Result<T> await_resume() {
+  [[nodiscard]] bool is_noted() const noexcept { return noted_ != nullptr; }
+  /// Nothing is left of it that its destructor would have to see to.
+  [[nodiscard]] Result<T> take() {
     over();
-    return std::move(*this->result_);
+    Result<T> out(std::move(*this->result_));
+    this->result_.reset();
+    return out;
   }
-  ~AskAwait() { over(); }
-
   void expire(Cell&) override { this->result_.emplace(timeout_error(record_, this_turn->worker->fresh_now())); }
   void probe(Cell& cell) override { probe_for_cycle(cell, this->number_); }
   void fail(Error error) override { this->result_.emplace(std::move(error)); }
@@ -262,12 +258,50 @@ class AskAwait final : public ResultAwaiter<T>, public AskEdge {
   void over() noexcept {
     if (noted_ != nullptr) note_waiting_over(*std::exchange(noted_, nullptr), this->number_);
   }
-  RequestFor<M, T> request_;
-  Duration within_;
   Cell* noted_ = nullptr;
 };
 
-/// Movable until it is awaited, so that when_all and pipe can take it.
+/// A request that is awaited, in the frame of whoever waits. What that takes is built when it is sent.
+template <class M, class T>
+class AskAwait {
+ public:
+  AskAwait(RequestFor<M, T>&& request, Duration within) : request_(std::move(request)), within_(within) {}
+  AskAwait(const AskAwait&) = delete;
+  AskAwait& operator=(const AskAwait&) = delete;
+  ~AskAwait() {
+    // Its coroutine goes while it waits, or it could not be sent.
+    if (is_under_way_) [[unlikely]]
+      std::destroy_at(&under_way_);
+  }
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> handle) {
+    Cell* const cell = current_cell();
+    if (cell == nullptr) return false;
+    AskUnderWay<T>& ask = *std::construct_at(&under_way_, request_.record());
+    is_under_way_ = true;
+    ask.begin(*cell, handle, within_);
+    request_.send_from(*cell, ask.number_, ask.deadline_, ask.is_noted(), ask.record_);
+    return true;
+  }
+  Result<T> await_resume() {
+    if (!is_under_way_) [[unlikely]]
+      return Error(Errc::invalid, "co_await of an ask outside an actor: use runtime.ask(...).within(...)");
+    Result<T> out = under_way_.take();
+    is_under_way_ = false;
+    return out;
+  }
+
+ private:
+  RequestFor<M, T> request_;
+  Duration within_;
+  bool is_under_way_ = false;
+  union {
+    AskUnderWay<T> under_way_;
+  };
+};
+
+/// Movable until it is awaited, so that when_all and when_any can take it.
 template <class M, class T>
 class [[nodiscard]] AskWithin {
  public:

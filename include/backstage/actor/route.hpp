@@ -36,8 +36,8 @@ class RoutedAwait {
  public:
   RoutedAwait(std::optional<Error> why_not, RequestFor<M, R> request, Duration within)
       : why_not_(std::move(why_not)), ask_(std::move(request), within) {}
-  bool await_ready() { return why_not_.has_value() || ask_.await_ready(); }
-  void await_suspend(std::coroutine_handle<> handle) { ask_.await_suspend(handle); }
+  bool await_ready() const noexcept { return why_not_.has_value(); }
+  bool await_suspend(std::coroutine_handle<> handle) { return ask_.await_suspend(handle); }
   Result<R> await_resume() {
     if (why_not_) return *why_not_;
     return ask_.await_resume();
