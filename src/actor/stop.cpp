@@ -269,12 +269,31 @@ void Lifecycle::drop_coroutines(Cell& cell) noexcept {
   cell.extras->inbox = nullptr;
 }
 
+namespace {
+
+[[nodiscard]] bool forgets_timers(const Cell& cell) noexcept {
+  return planted(Mistake::forgotten_timer) && cell.rest().stop_ordered && cell.rest().keep_place;
+}
+
+void drop_timers(Cell& cell) noexcept {
+  if (forgets_timers(cell)) return;
+  Extras& extras = *cell.extras;
+  // Of what goes with them a destructor may set more, which are of the same life.
+  while (extras.timers.size() != 0) {
+    extras.timers.for_each([&extras](TimerRecord& timer) {
+      extras.timers.erase(timer);
+      drop_timer(extras, timer);
+    });
+  }
+}
+
+}  // namespace
+
 void Lifecycle::cancel_timers(Cell& cell) noexcept {
-  if (cell.extras == nullptr) return;
-  if (planted(Mistake::forgotten_timer) && cell.rest().stop_ordered && cell.rest().keep_place) return;
+  if (cell.extras == nullptr || forgets_timers(cell)) return;
   Extras& extras = *cell.extras;
   Scheduler& scheduler = *cell.core().scheduler;
-  extras.timers.for_each([&extras](TimerRecord& timer) { drop_timer(extras, timer); });
+  drop_timers(cell);
   extras.timers.clear();
   if (extras.await_clock.set && scheduler.cancel(extras.await_clock)) extras.await_clock.set = false;
   extras.stop_timer_armed = false;
@@ -287,6 +306,8 @@ void Lifecycle::destroy_actor(Cell& cell) noexcept {
   cell.rest().constructed = false;
   this_turn->worker->note(&hook_name::destructor);
   cell.ops().destroy(cell);
+  // What it set as it went, or what went with it.
+  if (cell.extras != nullptr) drop_timers(cell);
 }
 
 void Lifecycle::finish_incarnation(Cell& cell) {
@@ -298,7 +319,10 @@ void Lifecycle::finish_incarnation(Cell& cell) {
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.rest().init_succeeded = false;
   // What was under way when it was told to stop has not failed: it is not handled again.
-  if (cell.extras != nullptr && !cell.extras->is(Extras::retry)) Retries::drop(cell);
+  if (cell.extras != nullptr && !cell.extras->is(Extras::retry)) {
+    Retries::drop(cell);
+    drop_timers(cell);  // of whose destructor
+  }
   const bool ordered = cell.rest().stop_ordered;
   if (ordered && cell.rest().keep_place) {
     if (cell.policy().with_state) {

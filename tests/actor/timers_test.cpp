@@ -172,6 +172,61 @@ TEST(L2, no_timer_of_an_older_incarnation_is_ever_handled) {
   EXPECT_EQ(world.next_timer(), Instant::never());
 }
 
+/// A message that sets a timer when it goes.
+struct LastWish {
+  explicit LastWish(std::function<void()> f) : wish(std::move(f)) {}
+  LastWish(LastWish&& other) noexcept : wish(std::exchange(other.wish, nullptr)) {}
+  LastWish& operator=(LastWish&&) = delete;
+  ~LastWish() {
+    if (wish) wish();
+  }
+  std::function<void()> wish;
+};
+struct Seen {
+  int lives = 0;
+  int wishes = 0;
+  int ticks = 0;
+};
+struct Begin {};
+class Mourned {
+ public:
+  explicit Mourned(Seen* seen) : seen_(seen) { ++seen->lives; }
+  void handle(Begin, Context& cx) {
+    context_ = &cx;
+    // Of its place in the table, which is in front of the other's and free when that goes, the last wish makes use.
+    Timer first = cx.send_after(1s, cx.self(this), Tick{0});
+    cx.send_after(1s, cx.self(this), LastWish([this, &cx] {
+                    ++seen_->wishes;
+                    cx.send_after(2s, cx.self(this), Tick{1});
+                  }));
+    EXPECT_TRUE(first.cancel());
+  }
+  void handle(LastWish) {}
+  void handle(Tick) { ++seen_->ticks; }
+  void handle(Break how) { throw std::runtime_error(how.text); }
+  ~Mourned() {
+    if (context_ != nullptr) context_->send_after(1s, context_->self(this), Tick{2});
+  }
+
+ private:
+  Seen* seen_;
+  Context* context_ = nullptr;
+};
+
+TEST(L2, a_timer_that_is_set_while_those_of_its_incarnation_are_dropped_goes_with_them) {
+  Seen seen;
+  sim::TestRuntime world;
+  const auto mourned = world.spawn<Mourned>("m", &seen);
+  mourned.send(Begin{});
+  mourned.send(Break{"boom"});
+  world.advance(500ms);
+  EXPECT_EQ(seen.lives, 2);
+  EXPECT_EQ(seen.wishes, 1);
+  EXPECT_EQ(world.next_timer(), Instant::never());
+  world.advance(1min);
+  EXPECT_EQ(seen.ticks, 0);
+}
+
 TEST(L10, a_timer_for_another_actor_sends_until_it_is_cancelled_or_its_owner_ends) {
   Ticks ticks;
   sim::TestRuntime world;
