@@ -29,7 +29,7 @@ void drop_late(Core& core, WorkerContext* context, Envelope& envelope);
 }
 
 /// A byte, read by itself. Of two that are compared one after the other the compiler makes one load of eight bytes, and a load that is
-/// wider than the store before it waits until that has gone to the cache: 5 ns where a turn takes 13.
+/// wider than the store before it waits until that has gone to the cache (docs/explanation/speed.md).
 template <class T>
 [[nodiscard, gnu::always_inline]] inline T by_itself(const T& field) noexcept {
   static_assert(sizeof(T) == 1);

@@ -7,6 +7,7 @@
 namespace backstage {
 inline namespace v0 {
 namespace detail {
+
 void Scheduler::park(Worker& worker) noexcept {
   if (!limit_.excludes(worker.id_)) limit_.lift();  // there is too little to do for it
   const bool slept = detail::park(

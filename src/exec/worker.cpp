@@ -11,8 +11,8 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr unsigned longest_run =
-    16;  // lines in a row of others while new work waits, and new work in a row while others wait
+// Lines in a row of others while new work waits, and new work in a row while others wait.
+constexpr unsigned longest_run = 16;
 // Messages between two readings of the clock, while they are short; while they are so short that to read it would show.
 constexpr unsigned longest_stride = 16;
 constexpr unsigned longest_quick_stride = 64;

@@ -117,8 +117,8 @@ TEST(FreshPages, a_pool_takes_chunk_by_chunk_where_large_pages_are_slow) {
       std::memset(mine.back(), 1, 4096);
     }
   };
-  grow(16 * 15 *
-       4096);  // the first MiB is in small pages in any case, and not measured; a chunk has 15 of these blocks
+  // The first MiB is in small pages in any case, and not measured; each of its 16 chunks has 15 of these blocks.
+  grow(16 * 15 * 4096);
   EXPECT_TRUE(pages.prefers_large());
 
   clock.step = 4400us;
