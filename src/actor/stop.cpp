@@ -313,16 +313,13 @@ void Lifecycle::destroy_actor(Cell& cell) noexcept {
 void Lifecycle::finish_incarnation(Cell& cell) {
   settle_turn();  // M2: before anybody hears of the end
   drop_coroutines(cell);
+  // What was under way when it was told to stop has not failed: it is not handled again.
+  if (cell.extras != nullptr && !cell.extras->is(Extras::retry)) Retries::drop(cell);
   cancel_timers(cell);
   if (cell.extras != nullptr) Watches::incarnation_ended(cell);
   Scopes::incarnation_ended(cell);
   cell.signals.fetch_and(~(signal::expired | signal::lifetime), std::memory_order_relaxed);
   cell.rest().init_succeeded = false;
-  // What was under way when it was told to stop has not failed: it is not handled again.
-  if (cell.extras != nullptr && !cell.extras->is(Extras::retry)) {
-    Retries::drop(cell);
-    drop_timers(cell);  // of whose destructor
-  }
   const bool ordered = cell.rest().stop_ordered;
   if (ordered && cell.rest().keep_place) {
     if (cell.policy().with_state) {
