@@ -2,11 +2,22 @@
 #include "backstage/exec/scheduler.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
+namespace {
+
+constexpr Duration spare_nap = std::chrono::milliseconds(250);
+
+}  // namespace
+
+/// A spare worker is told to go, which is its own business: the others sleep until there is something for any of them (F2).
+std::optional<Duration> Scheduler::nap_of(const Worker& worker) const noexcept {
+  return worker.id_ >= regular_ ? std::optional<Duration>(spare_nap) : std::nullopt;
+}
 
 void Scheduler::park(Worker& worker) noexcept {
   if (!limit_.excludes(worker.id_)) limit_.lift();  // there is too little to do for it
@@ -24,7 +35,7 @@ void Scheduler::park(Worker& worker) noexcept {
       },
       // seq_cst, with the load in WatchSleep::wake(): Dekker's pattern with the watch, which says that it sleeps and
       // then looks whether anybody is busy. Weaker, it could sleep while this worker gets stuck.
-      [&] { standstill_.begin(worker.busy_); });
+      [&] { standstill_.begin(worker.busy_); }, nap_of(worker));
   if (!slept) return;
   watch_sleep_.wake();
   worker.clock_at_ = worker.handled_.load(std::memory_order_relaxed) + 1;

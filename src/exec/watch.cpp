@@ -176,7 +176,8 @@ bool Scheduler::tend_spares(Watching& watching, unsigned stuck, bool more) noexc
         all[i]->retire_.store(true, std::memory_order_seq_cst);
       }
     }
-    // A permit does not say whose it is, so all are woken: once a second at most, and only then.
+    // A permit does not say whose it is, so all are woken: once a second at most, and only then. Whoever misses it sees it
+    // when its nap is over.
     (void)parking_.notify_all();
     limit_.wake_all();
   }

@@ -144,6 +144,52 @@ TEST(TimekeepingModelControl, finds_the_keeper_that_never_says_that_it_is_over) 
   EXPECT_NE(report.failure.find("deadlock"), std::string::npos) << report.summary();
 }
 
+// ----------------------------------------------------------------------------------------------- told to go
+
+/// A spare worker is told to go while others are parked, too, and all are woken for it: they may take its permit.
+template <bool Naps>
+struct Retiring {
+  detail::EventCount<ModelAtomics> parking;
+  detail::TimeKeeper<ModelAtomics> keeper;
+  ModelAtomics::Atomic<bool> retire{false};
+  ModelAtomics::Atomic<bool> over{false};  // for the regular one, so that the world ends
+
+  void park(const ModelAtomics::Atomic<bool>& flag, std::optional<Duration> at_most) {
+    (void)detail::park(
+        parking, keeper, [&] { return flag.load(memory_order::seq_cst); }, [] { return Instant::never(); },
+        [] { return Instant{0}; }, [] {}, [] {}, at_most);
+  }
+  void regular() {
+    while (!over.load(memory_order::seq_cst)) park(over, std::nullopt);
+  }
+  void spare() {
+    park(retire, Naps ? std::optional<Duration>(Duration(1)) : std::nullopt);
+    // Its nap was over before it was told: the next one would be as this one.
+    while (!retire.load(memory_order::seq_cst)) ModelAtomics::pause();
+    over.store(true, memory_order::seq_cst);
+    parking.notify_all();
+  }
+  void watch() {
+    retire.store(true, memory_order::seq_cst);
+    parking.notify_all();
+  }
+  void at_end() { model::require(!parking.has_waiters(), "every stay was ended"); }
+};
+constexpr model::Options retiring{.preemptions = 3, .old_reads = 1, .timeouts = 1};
+
+TEST(TimekeepingModel, F2_a_spare_worker_that_is_told_to_go_goes_though_others_take_its_permit) {
+  using World = Retiring<true>;
+  const auto report = model::check<World>(
+      retiring, {{"regular", &World::regular}, {"spare", &World::spare}, {"watch", &World::watch}});
+  EXPECT_TRUE(model::shown(report, "regular|spare|watch, 3 preemptions, 1 old read").passed()) << report.failure;
+}
+TEST(TimekeepingModelControl, F2_finds_the_spare_worker_that_sleeps_until_it_is_woken) {
+  using World = Retiring<false>;
+  const auto report = model::check<World>(
+      retiring, {{"regular", &World::regular}, {"spare", &World::spare}, {"watch", &World::watch}});
+  EXPECT_NE(report.failure.find("deadlock"), std::string::npos) << report.summary();
+}
+
 // -------------------------------------------------------------------------- cancellation, and the end of an await
 
 /// What an actor awaits may end by its completion, by its deadline or by its stop. Completions and deadlines come

@@ -27,6 +27,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -156,6 +157,7 @@ class Scheduler {
   void leave_to_others(Worker& worker) noexcept;
   Runnable* steal(Worker& thief) noexcept;
   Runnable* visit(Worker& other, Worker& thief) noexcept;
+  [[nodiscard]] std::optional<Duration> nap_of(const Worker& worker) const noexcept;
   void park(Worker& worker) noexcept;
   void stand_aside(Worker& worker) noexcept;
   void give_all_away(Worker& worker) noexcept;

@@ -102,9 +102,12 @@ class TimeKeeper {
 /// Timers armed from inside tell nobody: their worker is awake, and looks here. Timers armed from outside compare with
 /// the keeper after they were published, and wake somebody: our prepare() came before our look at the timers, so we
 /// either see them or are woken. A keeper that is woken to run something long leaves the time to the watch.
+///
+/// `at_most`: for whom there may be news that are nobody else's. Others may take the permit that was meant for it, and go back to
+/// sleep, however often all are notified: so it looks by itself.
 template <class Atomics, class News, class Next, class Now, class Asleep, class Awake>
 bool park(EventCount<Atomics>& parking, TimeKeeper<Atomics>& keeper, News has_news, Next next_timer, Now clock,
-          Asleep asleep, Awake awake) {
+          Asleep asleep, Awake awake, std::optional<Duration> at_most = std::nullopt) {
   const auto key = parking.prepare();
   // After prepare(): what is published from here on finds us waiting, what was published before we find now.
   if (has_news()) {
@@ -120,7 +123,8 @@ bool park(EventCount<Atomics>& parking, TimeKeeper<Atomics>& keeper, News has_ne
   const bool keeps = keeper.take(due);
   asleep();
   // A time-out is a relative one, so it is never cut short; the loop looks at the clock again.
-  parking.wait(key, keeps ? std::optional<Duration>(due - now) : std::nullopt);
+  const bool to_the_timer = keeps && (!at_most || due - now < *at_most);
+  parking.wait(key, to_the_timer ? std::optional<Duration>(due - now) : at_most);
   awake();
   if (keeps) keeper.release(due);
   return true;
