@@ -196,7 +196,7 @@ std::vector<Core::Tail> Core::take_free_tails() {
   const std::lock_guard lock(cells_mutex_);
   std::vector<Tail> found;
   if (free_cells_.size() < least_tail) return found;
-  std::vector<bool> is_free(chunks_.size() * cells_per_chunk);
+  std::vector<bool, MappedAllocator<bool>> is_free(chunks_.size() * cells_per_chunk);
   for (const Cell* cell : free_cells_) {
     const std::size_t index = chunk_of(cell).index;
     is_free[index * cells_per_chunk + static_cast<std::size_t>(cell - &cell_at(chunks_[index].at, 0))] = true;
@@ -270,7 +270,7 @@ void Core::keep(const Tail& tail) noexcept {
 void Core::shrink_list() {
   const std::lock_guard lock(cells_mutex_);
   if (free_cells_.capacity() <= 2 * cells_made_ + cells_per_chunk) return;
-  std::vector<Cell*> smaller;
+  CellList smaller;
   smaller.reserve(cells_made_);
   smaller.assign(free_cells_.begin(), free_cells_.end());
   free_cells_.swap(smaller);

@@ -26,6 +26,7 @@
 #include "backstage/actor/verdict.hpp"
 #include "backstage/base/log_sinks.hpp"
 #include "backstage/exec/blocking_pool.hpp"
+#include "backstage/exec/detail/mapped.hpp"
 #include "backstage/scope/registry.hpp"
 #include "name_index.hpp"
 #include "timer_table.hpp"
@@ -345,7 +346,8 @@ class Core final : public CoreFace {
   std::vector<HogPlace> hog_places_;
   std::mutex rest_mutex_;  // before cells_mutex_
   std::mutex cells_mutex_;
-  std::vector<Cell*> free_cells_;  // has room for all that were made
+  using CellList = std::vector<Cell*, MappedAllocator<Cell*>>;
+  CellList free_cells_;  // has room for all that were made
   std::vector<Chunk> chunks_;
   std::size_t cells_made_ = 0;
   Presence* presence_ = nullptr;

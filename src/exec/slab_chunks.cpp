@@ -257,7 +257,7 @@ void SlabPool::warm_up(Chunk& chunk) noexcept {
 void SlabPool::trim(Trim which) noexcept {
   const std::lock_guard one_at_a_time(trim_mutex_);
   for (std::size_t c = 0; c < class_count; ++c) deal_out(c, which);
-  std::vector<std::byte*> surplus;
+  Places surplus;
   Region small;  // the first
   try {
     const std::lock_guard lock(chunk_mutex_);

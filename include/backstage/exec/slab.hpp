@@ -37,6 +37,7 @@
 #include <new>
 #include <vector>
 
+#include "backstage/exec/detail/mapped.hpp"
 #include "backstage/exec/fresh_pages.hpp"
 #include "backstage/exec/scarcity.hpp"
 
@@ -336,8 +337,9 @@ class SlabPool {
   std::mutex trim_mutex_;  // taken first
   // Taken while a depot's is held, never the other way round.
   mutable std::mutex chunk_mutex_;
-  std::vector<Region> regions_;         // mappings that chunks are cut from; the first is in small pages
-  std::vector<std::byte*> cold_;        // chunks without pages; room for all there are
+  std::vector<Region> regions_;  // mappings that chunks are cut from; the first is in small pages
+  using Places = std::vector<std::byte*, detail::MappedAllocator<std::byte*>>;
+  Places cold_;                         // chunks without pages; room for all there are
   slab_detail::Chunk* warm_ = nullptr;  // linked by next
   std::size_t warm_count_ = 0;
   std::size_t warm_unneeded_ = 0;  // the fewest there were since the last trim()

@@ -10,14 +10,13 @@
 // Stability: internal.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <deque>
 #include <mutex>
 #include <span>
 
 #include "backstage/exec/detail/atomics.hpp"
+#include "backstage/exec/detail/block_queue.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -31,17 +30,13 @@ class InjectQueue {
   InjectQueue& operator=(const InjectQueue&) = delete;
 
   /// May be followed by EventCount::notify_one(). Throws std::bad_alloc, then nothing was pushed.
-  void push(T* work) {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(work);
-    publish_size();
-  }
+  void push(T* work) { push_batch(std::span(&work, 1)); }
 
   /// All of `work`, with nothing in between, or (std::bad_alloc) nothing.
   void push_batch(std::span<T* const> work) {
     if (work.empty()) return;
     const std::lock_guard lock(mutex_);
-    queue_.insert(queue_.end(), work.begin(), work.end());
+    queue_.push(work);
     publish_size();
   }
 
@@ -56,11 +51,7 @@ class InjectQueue {
   std::size_t pop_batch(std::span<T*> out) {
     if (empty()) return 0;
     const std::lock_guard lock(mutex_);
-    const auto count = std::min(out.size(), queue_.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      out[i] = queue_.front();
-      queue_.pop_front();
-    }
+    const std::size_t count = queue_.pop(out);
     if (count > 0) publish_size();
     return count;
   }
@@ -82,7 +73,7 @@ class InjectQueue {
   void publish_size() { size_.store(queue_.size(), std::memory_order_seq_cst); }
 
   typename Atomics::Mutex mutex_;
-  std::deque<T*> queue_;
+  BlockQueue<T> queue_;
   alignas(kApart) typename Atomics::template Atomic<std::size_t> size_{0};
 };
 
