@@ -1,5 +1,6 @@
 // The memory of cells: chunks of 2 MiB whose addresses are cells' for as long as the process lives, so that a Ref may be
-// compared at any time. The pages behind the last cell in use of a chunk are given back; that is all of them, where none is.
+// compared at any time. The pages behind the last cell in use of a chunk are given back; that is all of them, where none is,
+// but for one in each region of four: what a Ref looks for there first.
 //
 // Cells are made a few at a time, where the chunk's memory is still zero: a Runtime with ten actors touches a page or two. The
 // chunks after the first are each a large page, or as many small ones, whichever comes sooner.
@@ -34,18 +35,27 @@ constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
 
 }  // namespace
 
-void Core::add_chunk() {
-  chunks_.reserve(chunks_.size() + 1);
-  // Twice the size, so that an aligned chunk lies in it; the rest is given back.
+namespace {
+
+/// Addresses for a region: all of them, so that Runtimes leave one mapping behind, not holes.
+[[nodiscard]] std::byte* map_region() {
+  // Twice the size, so that an aligned region lies in it; the rest is given back.
   void* const wide =
-      mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      mmap(nullptr, 2 * region_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (wide == MAP_FAILED) throw std::bad_alloc();
   const auto start = reinterpret_cast<std::uintptr_t>(wide);
-  const std::uintptr_t aligned = (start + chunk_bytes - 1) & ~(chunk_bytes - 1);
+  const std::uintptr_t aligned = (start + region_bytes - 1) & ~(region_bytes - 1);
   if (aligned != start) munmap(wide, aligned - start);
-  munmap(reinterpret_cast<void*>(aligned + chunk_bytes), start + chunk_bytes - aligned);
+  munmap(reinterpret_cast<void*>(aligned + region_bytes), start + region_bytes - aligned);
+  return reinterpret_cast<std::byte*>(aligned);
+}
 
-  auto* const at = reinterpret_cast<std::byte*>(aligned);
+}  // namespace
+
+void Core::add_chunk() {
+  chunks_.reserve(chunks_.size() + 1);
+  const bool begins_region = is_first_of_region(chunks_.size());
+  std::byte* const at = begins_region ? map_region() : chunks_.back().at + chunk_bytes;
   if (!chunks_.empty()) {
     if (memory.pages().prefers_large()) {
       memory.pages().take_large(at);
@@ -54,16 +64,17 @@ void Core::add_chunk() {
       memory.pages().take_small(at, chunk_bytes);
     }
   }
-  auto* const header = ::new (static_cast<void*>(at)) ChunkHeader();
-  header->index = chunks_.size();
   chunks_.push_back({.at = at});
+  if (!begins_region) return;
+  auto* const header = ::new (static_cast<void*>(at)) RegionHeader();
+  header->first_chunk = chunks_.size() - 1;
   if (presence_ == nullptr) {
     // Behind the header of the first chunk, whose first page survives the Runtime.
-    presence_ = ::new (static_cast<void*>(at + sizeof(ChunkHeader))) Presence();
-    static_assert(sizeof(ChunkHeader) + sizeof(Presence) <= cells_begin);
+    presence_ = ::new (static_cast<void*>(at + sizeof(RegionHeader))) Presence();
+    static_assert(sizeof(RegionHeader) + sizeof(Presence) <= cells_begin);
   }
   header->presence.store(presence_, std::memory_order_release);
-  // release: publishes the chunk to whoever gets a Ref into it.
+  // release: publishes the region to whoever gets a Ref into it.
   header->core.store(this, std::memory_order_release);
 }
 
@@ -198,7 +209,7 @@ std::vector<Core::Tail> Core::take_free_tails() {
   if (free_cells_.size() < least_tail) return found;
   std::vector<bool, MappedAllocator<bool>> is_free(chunks_.size() * cells_per_chunk);
   for (const Cell* cell : free_cells_) {
-    const std::size_t index = chunk_of(cell).index;
+    const std::size_t index = chunk_of(cell);
     is_free[index * cells_per_chunk + static_cast<std::size_t>(cell - &cell_at(chunks_[index].at, 0))] = true;
   }
   std::vector<std::uint32_t> first_free(chunks_.size());
@@ -212,7 +223,7 @@ std::vector<Core::Tail> Core::take_free_tails() {
     if (first_free[i] < chunks_[i].cells) found.push_back({i, first});
   }
   std::erase_if(free_cells_, [&](const Cell* cell) {
-    const std::size_t index = chunk_of(cell).index;
+    const std::size_t index = chunk_of(cell);
     return cell >= &cell_at(chunks_[index].at, first_free[index]);
   });
   for (const Tail& tail : found) chunks_[tail.chunk].leaves = true;
@@ -254,7 +265,10 @@ bool Core::zero(const Tail& tail) noexcept {
   auto* const whole_page = rests + (-reinterpret_cast<std::uintptr_t>(rests) & (page_bytes - 1));
   std::memset(rests, 0, static_cast<std::size_t>(whole_page - rests));
   give_pages_back(whole_page, rests_end);
-  give_pages_back(reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first)), chunk.at + rests_begin);
+  // The page before the first is nobody's, but in the first chunk of a region.
+  const bool is_all = tail.first == 0 && !is_first_of_region(tail.chunk);
+  auto* const cells = is_all ? chunk.at : reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first));
+  give_pages_back(cells, chunk.at + rests_begin);
   return true;
 }
 

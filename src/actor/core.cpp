@@ -97,11 +97,12 @@ Core::~Core() {
   });
   // The addresses stay reserved for good, so that a Ref that lives on reads zeros (no core, generation 0) and not
   // somebody else's memory. Only the page with the Presence keeps its memory: one page a Runtime.
-  for (const Chunk& chunk : chunks_) {
-    const bool first = chunk.at == chunks_.front().at;
-    auto& header = *reinterpret_cast<ChunkHeader*>(chunk.at);
-    header.core.store(nullptr, std::memory_order_seq_cst);
-    if (first) {
+  for (std::size_t i = 0; i < chunks_.size(); ++i) {
+    const Chunk& chunk = chunks_[i];
+    if (is_first_of_region(i)) {
+      reinterpret_cast<RegionHeader*>(chunk.at)->core.store(nullptr, std::memory_order_seq_cst);
+    }
+    if (i == 0) {
       madvise(chunk.at + page_bytes, chunk_bytes - page_bytes, MADV_DONTNEED);
     } else {
       // Mapped anew, which does away with the advice on large pages: neighbours are one mapping to the system then.

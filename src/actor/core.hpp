@@ -328,6 +328,12 @@ class Core final : public CoreFace {
   [[nodiscard]] bool zero(const Tail& tail) noexcept;
   void keep(const Tail& tail) noexcept;
   void shrink_list();
+  [[nodiscard]] static bool is_first_of_region(std::size_t chunk) noexcept { return chunk % chunks_in_a_region == 0; }
+  /// Its number.
+  [[nodiscard]] static std::size_t chunk_of(const Cell* cell) noexcept {
+    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(cell) & (region_bytes - 1);
+    return region_of(cell).first_chunk + offset / chunk_bytes;
+  }
   [[nodiscard]] static Cell& cell_at(std::byte* chunk, std::size_t number) noexcept {
     return *reinterpret_cast<Cell*>(chunk + cells_begin + number * sizeof(Cell));
   }
@@ -370,7 +376,7 @@ struct RunLoop {
   static void run(Runnable& runnable, Worker& worker);
 };
 
-inline Core& Cell::core() const noexcept { return Core::of(*chunk_of(this).core.load(std::memory_order_relaxed)); }
+inline Core& Cell::core() const noexcept { return Core::of(*region_of(this).core.load(std::memory_order_relaxed)); }
 inline Failure* Cell::failure() const noexcept {
   const std::uint16_t number = rest().failure;
   return number != 0 ? core().failure(number) : nullptr;

@@ -9,7 +9,7 @@ namespace backstage {
 inline namespace v0 {
 namespace detail {
 
-void Cell::schedule() noexcept { chunk_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this); }
+void Cell::schedule() noexcept { region_of(this).core.load(std::memory_order_relaxed)->scheduler->schedule(*this); }
 
 void Cell::signal_command(std::uint32_t bits) noexcept {
   // seq_cst throughout: Dekker's pattern with the run loop, which parks (or goes idle) and then looks again.

@@ -64,7 +64,7 @@ struct Way {
   if (PathAccess::has_place(path)) {
     // From somewhere else: by the path that it has just now.
     const Cell* const cell = PathAccess::cell(path);
-    if (cell == nullptr || chunk_of(cell).core.load(std::memory_order_acquire) != &core) {
+    if (cell == nullptr || region_of(cell).core.load(std::memory_order_acquire) != &core) {
       return makes_no_sense(path, "the Ref is null, or of another Runtime");
     }
     place_text = place_name(cell, PathAccess::generation(path), "") + "/";
@@ -187,7 +187,7 @@ class Descent {
 
 }  // namespace
 
-CoreFace& face_of(const Cell& cell) noexcept { return *chunk_of(&cell).core.load(std::memory_order_acquire); }
+CoreFace& face_of(const Cell& cell) noexcept { return *region_of(&cell).core.load(std::memory_order_acquire); }
 
 Result<FoundPlace> find_place(CoreFace& face, Cell* from, const Path& path, MissingPlace* missing) {
   Core& core = Core::of(face);

@@ -99,7 +99,7 @@ Admission admission(Cell& cell, std::uint32_t generation, std::size_t weight) no
     if (side != nullptr) {
       const std::lock_guard lock(side->mutex);
       if (side->generation != generation) return Admission::gone;
-      CoreFace& core = *chunk_of(&cell).core.load(std::memory_order_acquire);
+      CoreFace& core = *region_of(&cell).core.load(std::memory_order_acquire);
       let_in(core, context_for(&core), cell, *side);
       // Those who wait come first.
       if (!side->waiting.empty()) return Admission::full;

@@ -151,7 +151,7 @@ Envelope* take_from_side(Cell& cell) noexcept {
 }
 
 Enqueued send_or_wait(Cell& target, Envelope& envelope, Cell& sender, std::uint32_t number, void* slot) {
-  CoreFace& core = *chunk_of(&target).core.load(std::memory_order_relaxed);
+  CoreFace& core = *region_of(&target).core.load(std::memory_order_relaxed);
   WorkerContext* const context = context_for(&core);
   const std::uint32_t generation = envelope.generation;
   /// What is ours until it is handed over. Without memory to wait with, nothing is sent.

@@ -69,7 +69,7 @@ void check_targets(const Cell& parent, const Body& body) {
     wrong = "on_end: under Restart::ask its target must be the supervisor itself: on_end(cx.self(this))";
   }
   for (const Cell* target : {policy.end.cell, policy.report.cell}) {
-    if (target != nullptr && chunk_of(target).core.load(std::memory_order_acquire) != &parent.core()) {
+    if (target != nullptr && region_of(target).core.load(std::memory_order_acquire) != &parent.core()) {
       wrong = "on_end, report_to: the target is an actor of another Runtime";
     }
   }

@@ -122,8 +122,8 @@ void tell_all(const std::vector<Member>& members) {
 
 /// Circles over two runtimes are not looked for. (A Ref may outlive its Runtime: then there is no core to compare.)
 [[nodiscard]] bool is_near(const Cell& cell, const Cell& other) noexcept {
-  return chunk_of(&cell).core.load(std::memory_order_acquire) ==
-         chunk_of(&other).core.load(std::memory_order_acquire);
+  return region_of(&cell).core.load(std::memory_order_acquire) ==
+         region_of(&other).core.load(std::memory_order_acquire);
 }
 
 void run_probe(LaneNode& node, Cell* cell);

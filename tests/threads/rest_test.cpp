@@ -1,7 +1,11 @@
 // What a burst of actors took is given back when all rest, whoever has Refs to them, and whoever comes meanwhile (M1, L2).
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <optional>
 #include <vector>
+
+#include <sys/mman.h>
 
 #include "../src/actor/core.hpp"
 #include "threads/support.hpp"
@@ -49,6 +53,42 @@ void rest(Runtime& runtime, std::size_t free_before) {
     all = runtime.core().rest();
     std::this_thread::yield();
   }
+}
+
+/// Of the chunk that it lies in.
+std::size_t resident_pages(std::uintptr_t chunk) {
+  std::vector<unsigned char> pages(detail::chunk_bytes / detail::page_bytes);
+  EXPECT_EQ(mincore(reinterpret_cast<void*>(chunk), detail::chunk_bytes, pages.data()), 0);
+  return static_cast<std::size_t>(
+      std::count_if(pages.begin(), pages.end(), [](auto page) { return (page & 1U) != 0; }));
+}
+
+TEST_P(RestOnThreads, M1_of_chunks_that_nobody_is_in_one_page_in_each_region_stays) {
+  Runtime runtime(quiet(GetParam()));
+  // Two regions at least.
+  std::vector<Ref<Guest>> all;
+  for (int i = 0; i < 2; ++i) std::ranges::copy(invite(runtime, 0), std::back_inserter(all));
+  std::vector<std::uintptr_t> chunks;
+  for (const auto& guest : all) {
+    const auto at = reinterpret_cast<std::uintptr_t>(detail::RefAccess::cell(guest)) & ~(detail::chunk_bytes - 1);
+    if (chunks.empty() || chunks.back() != at) chunks.push_back(at);
+  }
+  std::ranges::sort(chunks);
+  const auto [end, last] = std::ranges::unique(chunks);
+  chunks.erase(end, last);
+  ASSERT_GT(chunks.size(), detail::chunks_in_a_region);
+  send_away(runtime, all);
+  rest(runtime, runtime.core().cells_kept());
+  const auto first = reinterpret_cast<std::uintptr_t>(runtime.core().root) & ~(detail::chunk_bytes - 1);
+  for (const std::uintptr_t chunk : chunks) {
+    if (chunk == first) continue;
+    EXPECT_EQ(resident_pages(chunk), chunk % detail::region_bytes == 0 ? 1U : 0U);
+  }
+  // A Ref into them finds its Runtime, which counts what is sent there.
+  const std::uint64_t before = runtime.counts().count(Undelivered::gone);
+  for (std::size_t i = 0; i < all.size(); i += 97) all[i].send(Number{1});
+  EXPECT_EQ(runtime.counts().count(Undelivered::gone) - before, (all.size() + 96) / 97);
+  expect_rest(runtime);
 }
 
 TEST_P(RestOnThreads, L2_refs_of_actors_whose_memory_was_given_back_name_nobody_ever_after) {

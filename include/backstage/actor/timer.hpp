@@ -113,7 +113,7 @@ struct SendTimer final : Kind {
 /// From the pool, without a header of its own: the size is known there and here.
 template <class T, class... X>
 [[nodiscard]] T* new_timer(Cell& owner, X&&... parts) {
-  SlabPool* const pool = chunk_of(&owner).core.load(std::memory_order_relaxed)->pool;  // relaxed: its own turn
+  SlabPool* const pool = region_of(&owner).core.load(std::memory_order_relaxed)->pool;  // relaxed: its own turn
   void* const block = allocate_from(pool, sizeof(T));
   try {
     return ::new (block) T(owner, std::forward<X>(parts)...);

@@ -307,7 +307,10 @@ static_assert(sizeof(Cell) == 128, "two cache lines, and a rest of 40 bytes: an 
 // Where cells lie.
 inline constexpr std::uintptr_t chunk_bytes = large_page_bytes;
 inline constexpr std::size_t page_bytes = 4096;
-inline constexpr std::size_t cells_begin = page_bytes;  // of a chunk: its header has a page of its own, which stays
+inline constexpr std::size_t cells_begin = page_bytes;  // of a chunk
+// Chunks lie in regions. What a Ref looks for has the page before the first cell of each, and stays: so it is one for several.
+inline constexpr std::size_t chunks_in_a_region = 4;
+inline constexpr std::uintptr_t region_bytes = chunks_in_a_region * chunk_bytes;
 // A multiple of what fits a page: behind them, from another page on, lie their rests.
 inline constexpr std::size_t cells_per_page = page_bytes / sizeof(Cell);
 inline constexpr std::size_t cells_per_chunk =

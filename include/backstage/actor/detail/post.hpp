@@ -28,14 +28,14 @@ struct CoreFace {
 /// Counts the threads from outside that are inside a send, so that a Runtime can end while Refs to it live on.
 using Presence = PresenceOf<>;
 
-/// At the start of each chunk of cells. After the Runtime's end the chunk reads as zeros: no core, generation 0.
-struct ChunkHeader {
+/// At the start of each region of chunks of cells. After the Runtime's end the region reads as zeros: no core, generation 0.
+struct RegionHeader {
   std::atomic<CoreFace*> core{nullptr};
   std::atomic<Presence*> presence{nullptr};
-  std::size_t index = 0;  // among the core's chunks; constant
+  std::size_t first_chunk = 0;  // its number among the core's; constant
 };
-[[nodiscard]] inline ChunkHeader& chunk_of(const Cell* cell) noexcept {
-  return *reinterpret_cast<ChunkHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(chunk_bytes - 1));
+[[nodiscard]] inline RegionHeader& region_of(const Cell* cell) noexcept {
+  return *reinterpret_cast<RegionHeader*>(reinterpret_cast<std::uintptr_t>(cell) & ~(region_bytes - 1));
 }
 
 /// What an actor sends to another in a row, in one turn: the first message goes at once, those behind it are handed over a few
@@ -95,23 +95,23 @@ struct alignas(kApart) WorkerContext {
 
 /// This worker's, in a turn of the cell's own Runtime (which then lives); else null.
 [[nodiscard]] inline WorkerContext* context_beside(const Cell* cell) noexcept {
-  // acquire: pairs with the release that published the chunk.
-  return context_for(chunk_of(cell).core.load(std::memory_order_acquire));
+  // acquire: pairs with the release that published the region.
+  return context_for(region_of(cell).core.load(std::memory_order_acquire));
 }
 
 /// Keeps the core of a cell alive while a thread uses it. Free inside a turn of the same Runtime.
 class Visit {
  public:
   explicit Visit(const Cell* cell) noexcept {
-    ChunkHeader& chunk = chunk_of(cell);
-    // acquire: pairs with the release that published the chunk.
-    CoreFace* const core = chunk.core.load(std::memory_order_acquire);
+    RegionHeader& region = region_of(cell);
+    // acquire: pairs with the release that published the region.
+    CoreFace* const core = region.core.load(std::memory_order_acquire);
     if (core == nullptr) return;
     if ((context_ = context_for(core)) != nullptr) {
       core_ = core;
       return;
     }
-    Presence* const presence = chunk.presence.load(std::memory_order_acquire);
+    Presence* const presence = region.presence.load(std::memory_order_acquire);
     if (presence == nullptr || !presence->enter()) return;
     presence_ = presence;
     core_ = core;
