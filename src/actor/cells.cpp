@@ -37,16 +37,20 @@ constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
 
 namespace {
 
-/// Addresses for a region: all of them, so that Runtimes leave one mapping behind, not holes.
+/// Addresses for a region, all of them: what Runtimes leave behind lies side by side, and is one mapping to the system.
 [[nodiscard]] std::byte* map_region() {
   // Twice the size, so that an aligned region lies in it; the rest is given back.
   void* const wide =
       mmap(nullptr, 2 * region_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (wide == MAP_FAILED) throw std::bad_alloc();
   const auto start = reinterpret_cast<std::uintptr_t>(wide);
-  const std::uintptr_t aligned = (start + region_bytes - 1) & ~(region_bytes - 1);
+  // The highest: the system places mappings from above, so that the next one ends where this begins.
+  const std::uintptr_t end = start + 2 * region_bytes;
+  const std::uintptr_t aligned = (end & ~(region_bytes - 1)) - region_bytes;
   if (aligned != start) munmap(wide, aligned - start);
-  munmap(reinterpret_cast<void*>(aligned + region_bytes), start + region_bytes - aligned);
+  if (end != aligned + region_bytes) {
+    munmap(reinterpret_cast<void*>(aligned + region_bytes), end - aligned - region_bytes);
+  }
   return reinterpret_cast<std::byte*>(aligned);
 }
 
@@ -69,9 +73,9 @@ void Core::add_chunk() {
   auto* const header = ::new (static_cast<void*>(at)) RegionHeader();
   header->first_chunk = chunks_.size() - 1;
   if (presence_ == nullptr) {
-    // Behind the header of the first chunk, whose first page survives the Runtime.
-    presence_ = ::new (static_cast<void*>(at + sizeof(RegionHeader))) Presence();
-    static_assert(sizeof(RegionHeader) + sizeof(Presence) <= cells_begin);
+    // Behind the header of the first region, whose first page survives the Runtime; apart, since visitors write there and all read the header.
+    presence_ = ::new (static_cast<void*>(at + 2 * kApart)) Presence();
+    static_assert(sizeof(RegionHeader) <= 2 * kApart && 2 * kApart + sizeof(Presence) <= cells_begin);
   }
   header->presence.store(presence_, std::memory_order_release);
   // release: publishes the region to whoever gets a Ref into it.
@@ -260,15 +264,17 @@ bool Core::zero(const Tail& tail) noexcept {
     refuse_large_pages(chunk.at, chunk_bytes);
     chunk.torn = true;
   }
-  auto* const rests_end = chunk.at + chunk_bytes;
+  auto* const end = chunk.at + chunk_bytes;
+  // The page before the first is nobody's, but in the first chunk of a region: so all of it goes, in one piece.
+  if (tail.first == 0 && !is_first_of_region(tail.chunk)) {
+    give_pages_back(chunk.at, end);
+    return true;
+  }
   auto* const rests = reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first).rest());
   auto* const whole_page = rests + (-reinterpret_cast<std::uintptr_t>(rests) & (page_bytes - 1));
   std::memset(rests, 0, static_cast<std::size_t>(whole_page - rests));
-  give_pages_back(whole_page, rests_end);
-  // The page before the first is nobody's, but in the first chunk of a region.
-  const bool is_all = tail.first == 0 && !is_first_of_region(tail.chunk);
-  auto* const cells = is_all ? chunk.at : reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first));
-  give_pages_back(cells, chunk.at + rests_begin);
+  give_pages_back(whole_page, end);
+  give_pages_back(reinterpret_cast<std::byte*>(&cell_at(chunk.at, tail.first)), chunk.at + rests_begin);
   return true;
 }
 

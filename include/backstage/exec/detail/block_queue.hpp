@@ -2,8 +2,8 @@
 //
 // Promises
 //   (1) A push that throws std::bad_alloc has changed nothing. To pop never allocates.
-//   (2) A block is freed when it has been emptied, and a large one is the system's at once (mapped.hpp): what a million took
-//       does not stay.
+//   (2) A block is freed when it has been emptied and what is behind it is taken, and a large one is the system's at once (mapped.hpp):
+//       what a million took does not stay.
 // Threads: one at a time. Pointers are not owned.
 // Stability: internal.
 #pragma once
@@ -28,7 +28,7 @@ class BlockQueue {
   BlockQueue(const BlockQueue&) = delete;
   BlockQueue& operator=(const BlockQueue&) = delete;
   ~BlockQueue() {
-    while (first_ != nullptr) free(std::exchange(first_, first_->next));
+    while (first_ != nullptr) free_first();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -43,8 +43,7 @@ class BlockQueue {
 
   void push(std::span<T* const> work) {
     const std::size_t fit = std::min(work.size(), last_->capacity - end_);
-    // Before anything is written. As large as all there are: these get twice as many in the same number of blocks.
-    if (fit < work.size()) last_->next = make(std::max(std::min(size_, most), work.size() - fit));
+    if (fit < work.size()) last_->next = take_block(work.size() - fit);  // before anything is written
     std::copy_n(work.begin(), fit, last_->slots + end_);
     end_ += fit;
     if (fit < work.size()) {
@@ -60,7 +59,7 @@ class BlockQueue {
     const std::size_t count = std::min(out.size(), size_);
     for (std::size_t done = 0; done < count;) {
       if (begin_ == first_->capacity) {
-        free(std::exchange(first_, first_->next));
+        free_first();
         begin_ = 0;
       }
       const std::size_t some = std::min(count - done, first_->capacity - begin_);
@@ -89,12 +88,25 @@ class BlockQueue {
     auto* const at = static_cast<std::byte*>(allocate_mapped(bytes_for(capacity)));
     return ::new (at) Block{reinterpret_cast<T**>(at + sizeof(Block)), capacity};
   }
-  void free(Block* block) noexcept {
-    if (block != &own_) deallocate_mapped(block, bytes_for(block->capacity));
+  /// With room for so many, and for as many as there are: these get twice as many in the same number of blocks.
+  [[nodiscard]] Block* take_block(std::size_t least) {
+    if (!own_is_free_ || least > own_capacity) return make(std::max({std::min(size_, most), least, own_capacity}));
+    own_is_free_ = false;
+    own_.next = nullptr;
+    return &own_;
+  }
+  void free_first() noexcept {
+    Block* const block = std::exchange(first_, first_->next);
+    if (block == &own_) {
+      own_is_free_ = true;
+    } else {
+      deallocate_mapped(block, bytes_for(block->capacity));
+    }
   }
   /// Empty: only one block is left, the last.
   void begin_anew() noexcept {
-    if (first_ != &own_) free(first_);
+    free_first();
+    own_is_free_ = false;
     own_.next = nullptr;
     first_ = last_ = &own_;
     begin_ = end_ = 0;
@@ -102,6 +114,7 @@ class BlockQueue {
 
   std::array<T*, own_capacity> own_slots_{};
   Block own_{own_slots_.data(), own_capacity};
+  bool own_is_free_ = false;  // not among those in use
   // Those from first_->slots[begin_] to last_->slots[end_]. The blocks between them are full.
   Block* first_ = &own_;
   Block* last_ = &own_;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace backstage {
@@ -15,16 +16,24 @@ namespace detail {
 /// What is smaller is left to the heap: a mapping costs two calls of the system, and a fault for each page.
 inline constexpr std::size_t mapped_from = std::size_t{64} * 1024;
 
+[[nodiscard]] constexpr bool is_mapped(std::size_t bytes) noexcept {
+#ifdef BACKSTAGE_SANITIZED
+  return bytes == SIZE_MAX;  // nothing is, so that sanitizers see each use
+#else
+  return bytes >= mapped_from;
+#endif
+}
+
 /// Throws std::bad_alloc. Aligned as operator new does it, at least.
 [[nodiscard]] inline void* allocate_mapped(std::size_t bytes) {
-  if (bytes < mapped_from) return ::operator new(bytes);
+  if (!is_mapped(bytes)) return ::operator new(bytes);
   void* const at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
   return at;
 }
 /// With the same `bytes`.
 inline void deallocate_mapped(void* at, std::size_t bytes) noexcept {
-  if (bytes < mapped_from) {
+  if (!is_mapped(bytes)) {
     ::operator delete(at);
   } else {
     munmap(at, bytes);
@@ -35,6 +44,7 @@ inline void deallocate_mapped(void* at, std::size_t bytes) noexcept {
 template <class T>
 struct MappedAllocator {
   using value_type = T;
+  static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 
   MappedAllocator() = default;
   template <class U>

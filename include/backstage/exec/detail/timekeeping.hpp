@@ -70,7 +70,7 @@ class alignas(kApart) TimerShardOf {
 /// The invariant: if a timer is armed for d, then some worker is awake, or asleep until d at the latest (or until what next_timer() says instead,
 /// park()), or has a permit waiting. The word may say later than the truth (then somebody is woken, or sleeps with a time-out, for nothing),
 /// never earlier:
-///   - it is lowered only by a worker that then sleeps until that very instant, or takes it back;
+///   - it is lowered only by a worker that then sleeps until then at the latest, or takes it back;
 ///   - that worker raises it again when it wakes, unless an earlier keeper's value stands there;
 ///   - a worker that wakes, for whatever reason, looks at all timers before it sleeps again.
 template <class Atomics = StdAtomics>
