@@ -381,6 +381,9 @@ inline Failure* Cell::failure() const noexcept {
   const std::uint16_t number = rest().failure;
   return number != 0 ? core().failure(number) : nullptr;
 }
+/// For the report of who does not give its thread back.
+inline constexpr std::string_view resumed_work = "a coroutine that went on after a wait";
+
 inline Root* Cell::turn_root() const noexcept { return extras != nullptr ? extras->turn_root : nullptr; }
 inline std::uint32_t Cell::interleaved() const noexcept { return extras != nullptr ? extras->interleaved : 0U; }
 inline Awaiter* Cell::awaiters() const noexcept { return extras != nullptr ? extras->awaiters : nullptr; }

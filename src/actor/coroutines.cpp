@@ -5,18 +5,14 @@
 #include <memory>
 #include <utility>
 
+#include "awaiting.hpp"
 #include "core.hpp"
-#include "hand_over.hpp"
 #include "lifecycle.hpp"
-#include "side_box.hpp"
 
 namespace backstage {
 inline namespace v0 {
 namespace detail {
 namespace {
-
-// For the report of who does not give its thread back.
-constexpr std::string_view resumed_work = "a coroutine that went on after a wait";
 
 /// Whether something will resume it: all that an actor can wait for is listed.
 [[nodiscard]] bool is_resumed_by_somebody(const Root& root, const Extras& more) noexcept {
@@ -72,13 +68,17 @@ Handled Cell::drive_root(Root& root, std::coroutine_handle<> handle) {
   drive(handle);
   turn.next = resumes_next;
   turn.root = before;
+  return has_driven(root);
+}
+
+Handled Cell::has_driven(Root& root) {
   if (!root.done) {
     if (is_resumed_by_somebody(root, *extras)) [[likely]]
       return Handled::suspended;
     extras->failed_in = root.message;
     fail_for_ever_waiting();
   }
-  turn.asked = nullptr;
+  this_turn->asked = nullptr;
   const bool kept_turn = extras->turn_root == &root;
   drop_root(root);
   const std::unique_ptr<Root> guard(&root);
@@ -125,76 +125,9 @@ void Cell::wake_answered() {
   if (extras != nullptr && extras->answered != nullptr) wake_awaiter(*std::exchange(extras->answered, nullptr));
 }
 
-Awaiter* claim_asker(Cell& asker, std::uint32_t generation, std::uint32_t number) noexcept {
-  // relaxed: a look that keeps late answers from waking strangers.
-  if (asker.generation() != generation || !take_idle(asker)) return nullptr;
-  const bool is_meant = has_no_word(asker) && asker.generation() == generation;
-  Awaiter* const waiting = is_meant ? asker.find_awaiter(number) : nullptr;
-  // It is ours, and cannot be given back unseen.
-  if (waiting == nullptr) asker.schedule();
-  return waiting;
-}
-
-void let_asker_go_on(Cell& asker, Awaiter& answered, void* unused) noexcept {
-  asker.calm = false;
-  asker.extras->answered = &answered;
-  if (unused != nullptr) deallocate_frame(unused);
-  this_turn->worker->push(&asker);
-}
-
-namespace {
-
-/// In front of what else its cell's coroutines wait for.
-inline void list(Awaiter& awaiter, Cell& cell, Root* root, std::coroutine_handle<> handle, Instant until) {
-  awaiter.cell_ = &cell;
-  awaiter.root_ = root;
-  awaiter.handle_ = handle;
-  awaiter.deadline_ = until;
-  awaiter.since_ = this_turn->worker->coarse_now();
-  Extras& more = cell.extras != nullptr ? *cell.extras : cell.need_extras();
-  if (++more.last_await == 0) ++more.last_await;  // 0 is nobody's number
-  awaiter.number_ = more.last_await;
-  awaiter.previous_ = nullptr;
-  awaiter.next_ = more.awaiters;
-  if (awaiter.next_ != nullptr) awaiter.next_->previous_ = &awaiter;
-  more.awaiters = &awaiter;
-  const Instant first = std::min(until, awaiter.probe_at_);
-  const CellTimer& clock = more.await_clock;
-  if (first != Instant::never() && !(clock.set && clock.armed_for <= first)) cell.arm_await_clock(first);
-}
-
-inline bool note_waiting(Cell& cell, const AskRecord& record, std::uint32_t number) noexcept {
-  WaitNote* note = cell.side.load(std::memory_order_acquire);
-  // Without memory it is not noted: a circle is then found by its other members, or by the deadline.
-  if (note == nullptr) [[unlikely]]
-    if_memory([&] { note = &side_of(cell); });
-  if (note == nullptr || note->number.load(std::memory_order_relaxed) != 0) return false;
-  // The number last: forward() corrects a note only if it finds its own number. release: pairs with its acquire.
-  note->target.store(record.target, std::memory_order_relaxed);
-  note->generation.store(record.generation, std::memory_order_relaxed);
-  note->number.store(number, std::memory_order_release);
-  return true;
-}
-
-}  // namespace
-
 void Awaiter::enlist(Cell& cell, std::coroutine_handle<> handle, Instant until) {
-  list(*this, cell, static_cast<Root*>(this_turn->root), handle, until);
-}
-
-bool begin_to_wait(Awaiter& awaiter, AskRecord& record, Cell& cell, std::coroutine_handle<> handle, Duration within) {
-  const Instant now = this_turn->worker->recent_now();
-  record.sent = now;
-  Root* const root = static_cast<Root*>(this_turn->root);
-  Instant until = now + within;
-  bool keeps_turn = false;
-  if (root != nullptr) [[likely]] {
-    until = std::min(until, root->deadline);
-    keeps_turn = root->kind == RootKind::turn;
-  }
-  if (keeps_turn) awaiter.probe_at_ = now + cycle_probe_after;
-  list(awaiter, cell, root, handle, until);
-  return keeps_turn && note_waiting(cell, record, awaiter.number_);
+  Worker& worker = *this_turn->worker;
+  list(*this, cell, worker, static_cast<Root*>(worker.turn().root), handle, until);
 }
 
 void Awaiter::unlink() noexcept {

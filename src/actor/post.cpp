@@ -230,40 +230,6 @@ void post_from_turn(WorkerContext& context, Cell& cell, Envelope& envelope) {
   return post_slowly(*context.core, &context, cell, envelope, nullptr);
 }
 
-namespace {
-
-[[gnu::noinline]] std::uint32_t taken_from_side(Cell& target) noexcept {
-  if (SideBox* const side = side_if_any(target)) {
-    const std::lock_guard lock(side->mutex);
-    if (side->queues) return side->taken;
-  }
-  return target.queue.taken.load(std::memory_order_relaxed);
-}
-
-}  // namespace
-
-std::uint32_t taken_from(Cell& target) noexcept {
-  // acquire: as in post().
-  if ((target.gate.load(std::memory_order_acquire) & gate_bit::special) != 0) [[unlikely]]
-    return taken_from_side(target);
-  return target.queue.taken.load(std::memory_order_relaxed);
-}
-
-void post_request(WorkerContext& context, Cell& cell, Envelope& envelope, AskRecord& record) {
-  MessageCounters::bump(context.counters.sent);
-  this_turn->asked = &envelope;
-  context.asked_at = record.sent;
-  context.asked_after = context.counters.handled.load(std::memory_order_relaxed);
-  record.taken_when_sent = taken_from(cell);
-  // acquire: as in post().
-  if (cell.gate.load(std::memory_order_acquire) == envelope.generation << gate_bit::bits) [[likely]] {
-    const Push pushed = cell.mailbox.try_push_new(&envelope, &record.position);
-    if (pushed == Push::idle) return context.worker->push(&cell);
-    if (pushed == Push::busy) return;
-  }
-  return post_slowly(*context.core, &context, cell, envelope, &record.position);
-}
-
 void post_sent(CoreFace& core, WorkerContext* context, Cell& cell, Envelope& envelope) {
   if (context != nullptr) return post_from_turn(*context, cell, envelope);
   settle_turn();  // of another Runtime

@@ -37,7 +37,7 @@ void resume_ready(Cell& cell) {
 void handle_message(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
   if (envelope.generation != cell.generation()) return drop_late(core, context, envelope);
   const MessageDescriptor& known = envelope.descriptor();
-  if (envelope.is_ask() && drop_expired(cell, core, context, envelope)) return;
+  if (envelope.is_ask() && drop_expired(cell, *this_turn->worker, core, context, envelope)) return;
   if (cell.phase == Phase::draining) [[unlikely]]
     Lifecycle::handling_while_draining(cell);
   count_handled(cell, *context);

@@ -22,18 +22,26 @@ template <class T>
 
 }  // namespace
 
-/// At the beginning of a turn: as is_calm(), by what the last one left; the lane aside. Only what others give may have changed since.
-inline bool Cell::begins_calmly() noexcept {
+/// Nothing is to be seen to before what is left for it. `seen`: its signals.
+[[gnu::always_inline]] inline bool Cell::is_free_for_word(std::uint32_t seen) const noexcept {
+  // Alive first: before that nothing else is its own; the phase before what it has: the place of a kept actor is its parent's.
+  return seen == signal::alive && by_itself(phase) == Phase::running && own_commands == 0 &&
+         !planted(Mistake::command_behind_data);
+}
+
+/// Which of the short ways a turn may begin with. Of who was calm when the last one ended only what others give may have changed since.
+[[gnu::always_inline]] inline Cell::Beginning Cell::begins_with() noexcept {
   // acquire: as in run_at_length().
   const std::uint32_t seen = signals.load(std::memory_order_acquire);
   if (!calm) {
-    if (!is_calm(seen)) return false;
+    if (is_free_for_word(seen) && is_answered()) return Beginning::answer;
+    if (!is_calm(seen)) return Beginning::other;
     calm = true;  // until whoever called hears otherwise
-    return true;
+    return Beginning::message;
   }
   const bool is_left_alone = seen == signal::alive && !has_left_in_lane;
   assert(!is_left_alone || is_calm(seen) || !lane.empty(std::memory_order_relaxed));
-  return is_left_alone;
+  return is_left_alone ? Beginning::message : Beginning::other;
 }
 
 /// For nothing: there is no message, or a sender stands in the middle of its push. True: it is idle.
@@ -116,7 +124,7 @@ void Cell::fails_by_exception(Worker& worker, Core& core, WorkerContext& context
     try {
       if (envelope->generation != me->place_generation) [[unlikely]] {
         drop_late(core, &context, *envelope);
-      } else if (!envelope->is_ask() || !drop_expired(*me, core, &context, *envelope)) [[likely]] {
+      } else if (!envelope->is_ask() || !drop_expired(*me, worker, core, &context, *envelope)) [[likely]] {
         count_handled(*me, context);
         worker.note(&known.message);
         outcome = known.handle(*me, *envelope);
@@ -171,7 +179,7 @@ bool Cell::gives_way(Worker& worker) noexcept {
 
 /// A coroutine that waits keeps its turn, and nothing else is to be done: then it is parked, as at the end of the long way, and is
 /// somebody else's when this has returned true.
-bool Cell::parks_at_once() noexcept {
+[[gnu::noinline]] bool Cell::parks_at_once() noexcept {
   const Extras* const more = extras;
   if (signals.load(std::memory_order_acquire) != signal::alive || phase != Phase::running || more == nullptr ||
       more->turn_root == nullptr || more->inbox != nullptr || more->is(Extras::loop_over) || own_commands != 0 ||
@@ -194,23 +202,10 @@ inline bool Cell::begins() const noexcept {
          phase == Phase::starting;
 }
 
-/// The short way through most turns. False: the turn goes on, the long way.
-[[gnu::always_inline]] inline bool Cell::is_over_calmly(Worker& worker, Core& core, WorkerContext& context) {
-  if (!begins_calmly()) {
-    calm = false;
-    return false;
-  }
-  if (run_calm(worker, core, context)) return true;
-  calm = false;
-  return false;
-}
-
-/// Word was left for it, and nothing else is to be seen to first: what one of its coroutines waited for, that goes on before whatever is in
-/// the lane; a child that has ended.
+/// Word was left for it: what one of its coroutines waited for, that goes on before whatever is in the lane; a child that has ended.
 inline bool Cell::has_word() const noexcept {
-  // acquire: as in run_at_length(). Alive first: before that nothing else is its own.
-  return signals.load(std::memory_order_acquire) == signal::alive && by_itself(phase) == Phase::running &&
-         own_commands == 0 && !planted(Mistake::command_behind_data) && (is_answered() || is_word_in_lane());
+  // acquire: as in run_at_length().
+  return is_free_for_word(signals.load(std::memory_order_acquire)) && (is_answered() || is_word_in_lane());
 }
 
 /// Takes what was left for it, then what is queued. False: the turn goes on, the long way.
@@ -236,6 +231,43 @@ bool Cell::is_over_with_word(Worker& worker, Core& core, WorkerContext& context)
   }
 }
 
+/// As wake_awaiter(), of the coroutine that keeps the turn; what it waits for next is nearly always all that is listed.
+[[gnu::always_inline]] inline void Cell::wake_turn_root(Awaiter& awaiter, Worker& worker) {
+  Root& root = *awaiter.root_;
+  const std::coroutine_handle<> handle = awaiter.handle_;
+  awaiter.delist();
+  worker.note(&resumed_work);
+  worker.turn().root = &root;
+  drive(worker.turn(), handle);
+  worker.turn().root = nullptr;
+  const Awaiter* const next = extras->awaiters;
+  if (root.done || next == nullptr || next->root_ != &root) (void)has_driven(root);
+}
+
+/// One that is free for word and answered: if it is who keeps the turn that goes on, it does, and waits again. False: the turn goes on, the long
+/// way, wherever it has come to.
+[[gnu::noinline]] bool Cell::is_over_answered(Worker& worker, WorkerContext& context) {
+  Core& core = Core::of(*context.core);
+  Awaiter& awaiter = *extras->answered;
+  if (awaiter.root_ != extras->turn_root) return false;
+  try {
+    wake_turn_root(awaiter, worker);
+  } catch (...) {
+    fails_by_exception(worker, core, context);
+    return false;
+  }
+  end_outbox(core, context);
+  worker.count_turn();
+  // An answer counts as a message does.
+  if (worker.after_message()) worker.end_line();
+  const std::uint32_t seen = signals.load(std::memory_order_acquire);
+  if ((seen & signal::yield) != 0) [[unlikely]]
+    return gives_way(worker);
+  if (parks_at_once()) [[likely]]
+    return true;
+  return is_calm(seen) && run_calm_again(worker, core, context);
+}
+
 /// The first of a line, and what stands in line behind it: as long as it does, nobody returns to the scheduler.
 void RunLoop::run(Runnable& first, Worker& worker) {
   assert(worker.turn().root == nullptr);
@@ -246,7 +278,17 @@ void RunLoop::run(Runnable& first, Worker& worker) {
   do {
     Cell& cell = static_cast<Cell&>(*next);
     unknown(&worker)->note_turn(&cell);
-    if (!cell.is_over_calmly(worker, core, context)) cell.run_otherwise(worker, core, context);
+    // The short ways through most turns.
+    bool is_over = false;
+    switch (cell.begins_with()) {
+      case Cell::Beginning::message: is_over = cell.run_calm(worker, core, context); break;
+      case Cell::Beginning::answer: is_over = cell.is_over_answered(worker, context); break;
+      case Cell::Beginning::other: break;
+    }
+    if (!is_over) {
+      cell.calm = false;
+      cell.run_otherwise(worker, core, context);
+    }
     next = worker.next_in_line();
   } while (next != nullptr);
 }

@@ -16,11 +16,12 @@ void drop_late(Core& core, WorkerContext* context, Envelope& envelope);
 [[nodiscard]] bool drop_expired_now(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope);
 /// One that was sent in the turn before, since when nobody's code has run on this worker, was sent just now: the clock need not be
 /// read. (A handler that ran is counted; what is resumed, begun, run from the lane or at length clears Turn::asked.)
-[[nodiscard]] inline bool drop_expired(Cell& cell, Core& core, WorkerContext* context, Envelope& envelope) {
+[[nodiscard]] inline bool drop_expired(Cell& cell, Worker& worker, Core& core, WorkerContext* context,
+                                       Envelope& envelope) {
   const auto& port = *reinterpret_cast<const ReplyPort*>(&envelope + 1);
-  const bool is_fresh = this_turn->asked == &envelope &&
+  const bool is_fresh = worker.turn().asked == &envelope &&
                         context->asked_after == context->counters.handled.load(std::memory_order_relaxed);
-  const Instant now = is_fresh ? context->asked_at : this_turn->worker->recent_now();
+  const Instant now = is_fresh ? context->asked_at : worker.recent_now();
   if (port.deadline <= now + Clock::recent_error) [[unlikely]]
     return drop_expired_now(cell, core, context, envelope);
   // relaxed: read for the text of a timeout only.

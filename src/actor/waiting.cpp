@@ -190,13 +190,19 @@ void probe_for_cycle(Cell& cell, std::uint32_t number) {
   }
 }
 
-void give_back_slot(const Cell& asker, void* slot) noexcept {
-  const Visit visit(&asker);
+void ReplyPort::give_back() noexcept {
+  void* const was = std::exchange(slot, nullptr);
+  if (cell == nullptr) {
+    const std::shared_ptr<OutsideAsk> last = std::move(static_cast<OutsideAsk*>(was)->kept);
+    return;
+  }
+  const Visit visit(cell);
   // Over: the memory went with its Runtime.
-  if (visit.core() != nullptr) deallocate_frame(slot);
+  if (visit.core() != nullptr) deallocate_frame(was);
 }
 
 void note_handed_on(const ReplyPort& port) noexcept {
+  if (LookForReply::finds(*this_turn)) return;
   auto& target = *static_cast<Cell*>(this_turn->handing_to);
   // Without memory it is not probed once more: a circle is then found by its other members, or by the deadline.
   if_memory([&] { note_forwarded(port, target, target.generation()); });

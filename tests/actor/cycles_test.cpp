@@ -237,6 +237,65 @@ TEST(M7, who_handed_the_reply_on_owes_nothing_and_is_in_no_circle) {
   EXPECT_EQ(heard->value(), 5);
 }
 
+/// Who owes an answer asks the one who waits for it. It was handed the right to answer in a request.
+struct Debt {
+  Reply<int> reply;
+};
+/// Takes it otherwise than most.
+struct Assigned {
+  explicit Assigned(Reply<int>&& r) { reply = std::move(r); }
+  Reply<int> reply;
+};
+struct Begin {};
+struct BeginAssigned {};
+struct Creditor;
+struct Debtor {
+  Ref<Creditor> creditor;
+  void handle(Ref<Creditor> who) { creditor = who; }
+  Task<> handle(Debt debt) { return owe(std::move(debt.reply)); }
+  Task<> handle(Assigned debt) { return owe(std::move(debt.reply)); }
+  Task<> owe(Reply<int> owed);
+};
+/// Keeps no turn while it waits, so that it is in no circle.
+struct Agent {
+  Ref<Debtor> debtor;
+  explicit Agent(Ref<Debtor> d) : debtor(d) {}
+  template <class M>
+  Interleaved<> hand_on(Reply<int> reply) {
+    auto ask = debtor.ask<M>(std::move(reply));
+    (void)co_await std::move(ask).within(1h);
+  }
+  Interleaved<> handle(Begin, Reply<int> reply) { return hand_on<Debt>(std::move(reply)); }
+  Interleaved<> handle(BeginAssigned, Reply<int> reply) { return hand_on<Assigned>(std::move(reply)); }
+};
+struct Creditor {
+  Ref<Agent> agent;
+  explicit Creditor(Ref<Agent> a) : agent(a) {}
+  template <class M>
+  Task<Errc> ask() {
+    const Result<int> answer = co_await agent.ask<M>().within(1h);
+    co_return answer.error().code();
+  }
+  Task<Errc> handle(Begin) { return ask<Begin>(); }
+  Task<Errc> handle(BeginAssigned) { return ask<BeginAssigned>(); }
+  int handle(Patient) { return 5; }
+};
+Task<> Debtor::owe(Reply<int> owed) {
+  const Reply<int> kept = std::move(owed);
+  (void)co_await creditor.ask<Patient>().within(1h);
+}
+
+TEST(M7, who_was_handed_the_reply_in_a_request_owes_the_answer) {
+  sim::TestRuntime world;
+  const auto debtor = world.spawn<Debtor>("debtor");
+  const auto creditor = world.spawn<Creditor>("creditor", world.spawn<Agent>("agent", debtor));
+  debtor.send(creditor);
+  const Instant began = world.now();
+  EXPECT_EQ(world.ask<Begin>(creditor).value(), Errc::cycle);
+  EXPECT_EQ(world.ask<BeginAssigned>(creditor).value(), Errc::cycle);
+  EXPECT_LE(world.now() - began, 200ms);
+}
+
 TEST(M7, a_circle_through_a_forwarded_request_is_found) {
   Ring ring({"asker", "middle", "end"});
   ring.join(0, 1);

@@ -83,8 +83,6 @@ struct AskRecord {
   [[nodiscard]] std::string_view actor() const noexcept { return ask != nullptr ? ask->actor : "nobody"; }
   [[nodiscard]] std::string_view message() const noexcept { return ask != nullptr ? ask->message : "a request"; }
 };
-/// As post_from_turn(), of a request, which is never held; its asker waits from now on. Notes in `record` where in line it stands.
-void post_request(WorkerContext& context, Cell& cell, Envelope& envelope, AskRecord& record);
 [[nodiscard]] Error timeout_error(const AskRecord& record, Instant now);
 /// How many messages the target has taken from its mailbox, to tell later how many stood before a request.
 [[nodiscard]] std::uint32_t taken_from(Cell& target) noexcept;
@@ -98,6 +96,11 @@ void probe_for_cycle(Cell& cell, std::uint32_t number);
 /// False: that does not keep its turn; or another ask of this turn is noted already (when_all), and stays so; or there is no memory for it.
 [[nodiscard]] bool begin_to_wait(Awaiter& awaiter, AskRecord& record, Cell& cell, std::coroutine_handle<> handle,
                                  Duration within);
+/// The same in a turn of `context`, of the actor that is running, whose coroutine handle_ waits; and sends what it waits for. `request` lies
+/// in the pool of its target's Runtime, the turn's own, and has no port yet. `room`: a frame for the answer; it goes with it. To be called with
+/// nothing held. Throws only before anything is sent; then what is listed is the awaiter's, and all else the caller's.
+[[nodiscard]] bool send_and_wait(WorkerContext& context, Awaiter& awaiter, AskRecord& record, Envelope& request,
+                                 Duration within, void* room);
 inline void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
   WaitNote* const note = cell.side.load(std::memory_order_acquire);
   if (note == nullptr || note->number.load(std::memory_order_relaxed) != number) return;
@@ -106,106 +109,183 @@ inline void note_waiting_over(Cell& cell, std::uint32_t number) noexcept {
 }
 inline constexpr Duration cycle_probe_after = std::chrono::milliseconds(50);
 
+/// Of a request that was not sent yet; it stands where its port will.
+struct AskAddress {
+  const MessageDescriptor* ask;  // null: a request to nobody
+  std::uint32_t generation;
+  bool carries_reply = false;
+};
+static_assert(sizeof(AskAddress) <= sizeof(ReplyPort) && std::is_trivially_copyable_v<AskAddress>);
+
 /// A request that was built and not yet sent: owns its envelope. It knows the message and the answer, not the actor.
+///
+/// In a turn of the target's own Runtime it is built in that one's pool, where it is handled. It may outlive that Runtime, if it is carried
+/// away: then its memory has gone with the message in it, which is not destroyed. So that is looked at only in a turn or during a Visit.
 template <class M, class T>
 class RequestFor {
  public:
   using Block = AskEnvelope<M, T>;
 
- private:
-  struct Address {
-    const MessageDescriptor* ask;
-    Cell* target;  // null: nobody, and there is no message
-    std::uint32_t generation;
-  };
-  static constexpr std::size_t message_at = (sizeof(Address) + alignof(M) - 1) / alignof(M) * alignof(M);
-
- public:
   /// `ask` is null when the target is.
   template <class... X>
   RequestFor(const MessageDescriptor* ask, Cell* target, std::uint32_t generation, X&&... parts)
-      : to_(::new(allocate_frame_of_size<std::max(message_at + sizeof(M), sizeof(ReplyNode<T>))>())
-                Address{ask, target, generation}) {
-    if (target == nullptr) return;
-    if (context_beside(target) == nullptr) [[unlikely]] {
-      const Visit visit(target);
-      if (visit.core() == nullptr) {
-        to_->target = nullptr;
-        return;
-      }
+      : to_(reinterpret_cast<std::uintptr_t>(target)) {
+    WorkerContext* const context = target != nullptr ? context_beside(target) : nullptr;
+    if (context != nullptr) [[likely]] {
+      block_ = static_cast<Block*>(context->cache->allocate(sizeof(Block)));
+    } else {
+      target = take_frame(target);
     }
+    ::new (place_of_port()) AskAddress{ask, generation};
+    if (target == nullptr) [[unlikely]]
+      return;
+    const LookForReply look(is_plain_data<M>);
     try {
-      ::new (at()) M{unmoved(std::forward<X>(parts))...};
+      ::new (static_cast<void*>(&block_->message)) M{unmoved(std::forward<X>(parts))...};
     } catch (...) {
-      deallocate_frame(to_);
+      context != nullptr ? context->cache->deallocate(block_, sizeof(Block)) : deallocate_frame(block_);
       throw;
     }
+    if constexpr (!is_plain_data<M>) address().carries_reply = look.has_found();
   }
-  RequestFor(RequestFor&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+  RequestFor(RequestFor&& other) noexcept : block_(std::exchange(other.block_, nullptr)), to_(other.to_) {}
   RequestFor& operator=(RequestFor&&) = delete;
   ~RequestFor() {
-    if (to_ != nullptr) discard();
+    if (block_ != nullptr) [[unlikely]]
+      discard();
   }
 
-  /// As far as it is known before the request is sent.
-  [[nodiscard]] AskRecord record() const noexcept {
-    if (to_ == nullptr) return {};  // sent already, or moved from: a request to nobody
-    return {.target = to_->target, .ask = to_->ask, .generation = to_->generation};
+  /// As far as it is known before the request is sent. Sent already, or moved from: a request to nobody.
+  [[nodiscard, gnu::noinline]] AskRecord record() const noexcept {
+    if (block_ == nullptr) return {};
+    if (is_apart()) return {.target = target(), .ask = address().ask, .generation = address().generation};
+    const Visit visit(target());
+    if (visit.core() == nullptr) return {.target = target()};
+    return {.target = target(), .ask = address().ask, .generation = address().generation};
   }
-  /// Sends it in a turn of `asker`; the answer comes to its await of that number. The rest as below.
-  void send_from(Cell& asker, std::uint32_t number, Instant deadline, bool is_noted, AskRecord& record) {
-    Cell* const target = to_ != nullptr ? to_->target : nullptr;
-    WorkerContext* const context = target != nullptr ? context_beside(target) : nullptr;
+  /// Sends it in a turn of `asker`, whose coroutine `handle` waits for the answer. Says in `record` what was sent, and in `noted` who asked,
+  /// if that was noted.
+  void send_from(Cell& asker, Awaiter& awaiter, AskRecord& record, std::coroutine_handle<> handle, Duration within,
+                 Cell*& noted) {
+    WorkerContext* const context = block_ != nullptr && !is_apart() ? context_beside(target()) : nullptr;
     if (context == nullptr) [[unlikely]]
-      return send(PortOf{&asker, number, deadline, is_noted}, record);
+      return send_from_elsewhere(asker, awaiter, record, handle, within, noted);
     settle(*context->core, context);
-    const HandingOver to(target, is_plain_data<M>);
-    auto* const out = build<Block>(*context->core, context, *to_->ask, to_->generation,
-                                   PortOf{&asker, number, deadline, is_noted}, std::move(message()));
-    out->port.slot = vacate();
-    post_request(*context, *target, out->head, record);
+    if constexpr (!is_plain_data<M>) {
+      if (address().carries_reply) [[unlikely]]
+        hand_reply_on(*context->core, context);
+    }
+    awaiter.handle_ = handle;
+    const AskAddress to = address();
+    record.target = target();
+    record.ask = to.ask;
+    record.generation = to.generation;
+    Room room{allocate_frame_of_size<sizeof(ReplyNode<T>)>()};
+    auto* const request = ::new (static_cast<void*>(&block_->head)) Envelope(*to.ask, to.generation);
+    if (send_and_wait(*context, awaiter, record, *request, within, room.frame)) noted = &asker;
+    room.frame = nullptr;
+    block_ = nullptr;
   }
-  /// Sends it; the answer comes to `port`. `record` is what record() has said.
+  /// Sends it; the answer comes to `port`. `record` is what record() has said; where in line the request stands is added.
   void send(ReplyPort&& port, AskRecord& record) {
     settle_turn();
-    Cell* const target = to_ != nullptr ? to_->target : nullptr;
-    if (target == nullptr) {
+    if (block_ == nullptr || target() == nullptr) {
       answer<T>(std::move(port), Error(Errc::gone, reason_of_refusal(Errc::gone, record.actor())));
       return;
     }
-    const Visit visit(target);
+    const Visit visit(target());
     if (visit.core() == nullptr) {
       answer<T>(std::move(port), Error(Errc::gone, "the runtime of " + std::string(record.actor()) + " is over"));
       return;
     }
-    // The runtime frees envelopes by their size, so this one has to come from its pool.
-    const HandingOver to(target, is_plain_data<M>);
-    auto* const out = build<Block>(*visit.core(), visit.context(), *to_->ask, to_->generation, std::move(port),
-                                   std::move(message()));
-    if (void* const memory = vacate(); out->port.cell != nullptr) {
+    Block* const out = is_apart() ? move_into(*visit.core(), visit.context(), std::move(port))
+                                  : equip(*visit.core(), visit.context(), std::move(port));
+    record.taken_when_sent = taken_from(*target());
+    count_sent(*visit.core(), visit.context());
+    post(*visit.core(), visit.context(), *target(), out->head, &record.position);
+  }
+
+ private:
+  struct Room {
+    void* frame;
+    ~Room() {
+      if (frame != nullptr) [[unlikely]]
+        deallocate_frame(frame);
+    }
+  };
+
+  [[nodiscard]] void* place_of_port() const noexcept { return static_cast<void*>(&block_->port); }
+  [[nodiscard]] AskAddress& address() const noexcept {
+    return *std::launder(static_cast<AskAddress*>(place_of_port()));
+  }
+  [[nodiscard]] Cell* target() const noexcept { return reinterpret_cast<Cell*>(to_ & ~apart); }
+  [[nodiscard]] bool is_apart() const noexcept { return (to_ & apart) != 0; }
+  /// Not in a turn of the target's Runtime: then it is nobody's memory but the heap's. Null: that one is over already, or nobody is asked.
+  [[nodiscard, gnu::noinline]] Cell* take_frame(Cell* target) {
+    block_ = static_cast<Block*>(allocate_frame_of(nullptr, std::max(sizeof(Block), sizeof(ReplyNode<T>))));
+    if (target != nullptr && Visit(target).core() == nullptr) target = nullptr;
+    to_ = reinterpret_cast<std::uintptr_t>(target) | apart;
+    return target;
+  }
+  [[gnu::noinline]] void send_from_elsewhere(Cell& asker, Awaiter& awaiter, AskRecord& record,
+                                             std::coroutine_handle<> handle, Duration within, Cell*& noted) {
+    record = this->record();
+    // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
+    if (begin_to_wait(awaiter, record, asker, handle, within)) noted = &asker;
+    send(ReplyPort(&asker, asker.generation(), awaiter.number_, awaiter.deadline_, noted != nullptr), record);
+  }
+  /// Moved once more, into another block: from now on the target owes the answers that it carries.
+  [[gnu::noinline]] void hand_reply_on(CoreFace& core, WorkerContext* context) {
+    auto* const out = static_cast<Block*>(new_block(core, context, sizeof(Block)));
+    try {
+      const HandingOver to(target(), false);
+      ::new (static_cast<void*>(&out->message)) M(std::move(block_->message));
+    } catch (...) {
+      free_block(core, context, out, sizeof(Block));
+      throw;
+    }
+    std::destroy_at(&block_->message);
+    ::new (static_cast<void*>(&out->port)) AskAddress{address().ask, address().generation};
+    free_block(core, context, std::exchange(block_, out), sizeof(Block));
+  }
+  /// The runtime frees envelopes by their size, so this one has to come from its pool.
+  [[nodiscard]] Block* move_into(CoreFace& core, WorkerContext* context, ReplyPort&& port) {
+    const HandingOver to(target(), is_plain_data<M>);
+    Block* const out = build<Block>(core, context, *address().ask, address().generation, std::move(port),
+                                    std::move(block_->message));
+    // The message has moved out: where it stood until now is where its answer will stand.
+    std::destroy_at(&block_->message);
+    void* const memory = std::exchange(block_, nullptr);
+    if (out->port.cell != nullptr) {
       out->port.slot = memory;
     } else {
       deallocate_frame(memory);
     }
-    record.taken_when_sent = taken_from(*target);
-    count_sent(*visit.core(), visit.context());
-    post(*visit.core(), visit.context(), *target, out->head, &record.position);
+    return out;
   }
-
- private:
-  [[nodiscard]] void* at() const noexcept { return reinterpret_cast<std::byte*>(to_) + message_at; }
-  [[nodiscard]] M& message() const noexcept { return *std::launder(static_cast<M*>(at())); }
-  /// The message has moved out: where it stood until now is where its answer will stand.
-  [[nodiscard]] void* vacate() noexcept {
-    std::destroy_at(&message());
-    return std::exchange(to_, nullptr);
+  [[nodiscard]] Block* equip(CoreFace& core, WorkerContext* context, ReplyPort&& port) {
+    if (address().carries_reply) hand_reply_on(core, context);
+    if (port.cell != nullptr) port.slot = allocate_frame(sizeof(ReplyNode<T>));
+    ::new (static_cast<void*>(&block_->head)) Envelope(*address().ask, address().generation);
+    ::new (place_of_port()) ReplyPort(std::move(port));
+    return std::exchange(block_, nullptr);
   }
   [[gnu::noinline]] void discard() noexcept {
-    if (to_->target != nullptr) std::destroy_at(&message());
-    deallocate_frame(to_);
+    if (is_apart()) {
+      if (target() != nullptr) std::destroy_at(&block_->message);
+      return deallocate_frame(block_);
+    }
+    const Visit visit(target());
+    if (visit.core() == nullptr) return;
+    std::destroy_at(&block_->message);
+    free_block(*visit.core(), visit.context(), block_, sizeof(Block));
   }
 
-  Address* to_;  // and the message behind it, until it is sent: in a frame, in which its answer has room
+  // Of an address: in a frame of the heap, in which the answer has room, too.
+  static constexpr std::uintptr_t apart = 1;
+
+  Block* block_;       // of it the address and the message only, until it is sent
+  std::uintptr_t to_;  // the target, null: nobody, and there is no message; and `apart`
 };
 
 /// A request to an actor of a known type.
@@ -234,14 +314,13 @@ struct AskEdge {
 template <class T>
 class AskUnderWay final : public ResultAwaiter<T>, public AskEdge {
  public:
-  explicit AskUnderWay(const AskRecord& record) : AskEdge(record) {}
+  AskUnderWay() {}  // NOLINT(modernize-use-equals-default): a defaulted one would be preceded by zeros over all of it
   ~AskUnderWay() { over(); }
 
-  void begin(Cell& cell, std::coroutine_handle<> handle, Duration within) {
-    // Noted before it is sent: whoever gets the request may forward it at once, and corrects the note.
-    if (begin_to_wait(*this, record_, cell, handle, within)) noted_ = &cell;
+  template <class M>
+  void begin(RequestFor<M, T>& request, Cell& cell, std::coroutine_handle<> handle, Duration within) {
+    request.send_from(cell, *this, record_, handle, within, noted_);
   }
-  [[nodiscard]] bool is_noted() const noexcept { return noted_ != nullptr; }
   /// Nothing is left of it that its destructor would have to see to.
   [[nodiscard]] Result<T> take() {
     over();
@@ -278,10 +357,9 @@ class AskAwait {
   bool await_suspend(std::coroutine_handle<> handle) {
     Cell* const cell = current_cell();
     if (cell == nullptr) return false;
-    AskUnderWay<T>& ask = *std::construct_at(&under_way_, request_.record());
+    AskUnderWay<T>& ask = *std::construct_at(&under_way_);
     is_under_way_ = true;
-    ask.begin(*cell, handle, within_);
-    request_.send_from(*cell, ask.number_, ask.deadline_, ask.is_noted(), ask.record_);
+    ask.begin(request_, *cell, handle, within_);
     return true;
   }
   Result<T> await_resume() {

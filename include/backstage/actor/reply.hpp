@@ -24,6 +24,8 @@ namespace detail {
 struct OutsideAsk {
   virtual ~OutsideAsk() = default;
   virtual void fail(Error error) = 0;
+
+  std::shared_ptr<OutsideAsk> kept;  // itself, by its port: as long as somebody may answer
 };
 
 template <class T>
@@ -47,19 +49,17 @@ struct OutsideAskOf final : OutsideAsk {
   void fail(Error error) override { put(Result<T>(std::move(error))); }
 };
 
-/// Memory for an answer that will not be given goes back to the asker's Runtime, if that is still there.
-void give_back_slot(const Cell& asker, void* slot) noexcept;
-
 /// Where an answer goes: to an await of an actor, or to a thread outside. Moved, never copied: one answer.
 struct ReplyPort {
   ReplyPort() = default;
   ReplyPort(Cell* asker, std::uint32_t asker_generation, std::uint32_t asker_number, Instant until,
             bool noted = false) noexcept
       : cell(asker), generation(asker_generation), number(asker_number), is_noted(noted), deadline(until) {}
-  ReplyPort(std::shared_ptr<OutsideAsk> asker, Instant until) noexcept : outside(std::move(asker)), deadline(until) {}
+  ReplyPort(const std::shared_ptr<OutsideAsk>& asker, Instant until) noexcept : slot(asker.get()), deadline(until) {
+    asker->kept = asker;
+  }
   ReplyPort(ReplyPort&& other) noexcept
       : cell(std::exchange(other.cell, nullptr)),
-        outside(std::move(other.outside)),
         slot(std::exchange(other.slot, nullptr)),
         generation(other.generation),
         number(other.number),
@@ -68,9 +68,8 @@ struct ReplyPort {
         deadline(other.deadline) {}
   ReplyPort& operator=(ReplyPort&& other) noexcept {
     if (this == &other) return *this;
-    if (slot != nullptr) give_back_slot(*cell, slot);
+    if (slot != nullptr) give_back();
     cell = std::exchange(other.cell, nullptr);
-    outside = std::move(other.outside);
     slot = std::exchange(other.slot, nullptr);
     generation = other.generation;
     number = other.number;
@@ -80,29 +79,25 @@ struct ReplyPort {
     return *this;
   }
   ~ReplyPort() {
-    if (slot != nullptr) give_back_slot(*cell, slot);
+    if (slot != nullptr) [[unlikely]]
+      give_back();
   }
-  explicit operator bool() const noexcept { return cell != nullptr || outside != nullptr; }
+  explicit operator bool() const noexcept { return cell != nullptr || slot != nullptr; }
+  /// The thread's ask that it is for, or null.
+  [[nodiscard]] OutsideAsk* outside() const noexcept {
+    return cell == nullptr ? static_cast<OutsideAsk*>(slot) : nullptr;
+  }
+  /// What was reserved for an answer is not needed; whoever waits outside goes without.
+  void give_back() noexcept;
 
-  Cell* cell = nullptr;
-  std::shared_ptr<OutsideAsk> outside;
-  void* slot =
-      nullptr;  // a frame for the ReplyNode, reserved by the asker: to answer needs no memory. Null: none was
+  Cell* cell = nullptr;  // null: a thread's, or nobody's
+  /// An actor's: a frame for the ReplyNode, reserved by the asker: to answer needs no memory. Null: none was. A thread's: its OutsideAsk.
+  void* slot = nullptr;
   std::uint32_t generation = 0;
   std::uint32_t number = 0;
   bool is_noted = false;   // the asker's note (WaitNote) says whether this ask is still waited for
   bool has_begun = false;  // its request was handled, and failed, at least once
   Instant deadline = Instant::never();
-};
-/// A port is built of it where it is to stand.
-struct PortOf {
-  Cell* asker;
-  std::uint32_t number;
-  Instant deadline;
-  bool is_noted;
-  operator ReplyPort() const noexcept {  // NOLINT(google-explicit-constructor)
-    return ReplyPort(asker, asker->generation(), number, deadline, is_noted);
-  }
 };
 /// Whether the asker is known to wait no longer: it was told of a circle, was cancelled, or has ended.
 [[nodiscard]] inline bool is_given_up(const ReplyPort& port) noexcept {
@@ -151,22 +146,24 @@ void run_reply(LaneNode& node, Cell* cell) {
 /// The await that an answer is for, if its actor stands waiting and is left no other word: then the place is the caller's, who puts
 /// the answer where it is waited for and lets the actor go on. Null: the answer has to go through the lane. (hand_over.hpp)
 [[nodiscard]] Awaiter* claim_asker(Cell& asker, std::uint32_t generation, std::uint32_t number) noexcept;
-/// `unused`: what was reserved for an answer on its way.
-void let_asker_go_on(Cell& asker, Awaiter& answered, void* unused) noexcept;
+void let_asker_go_on(WorkerContext& context, Cell& asker, Awaiter& answered) noexcept;
 
 /// answer() to whom it cannot be put into the hands.
 template <class T>
 [[gnu::noinline]] void answer_otherwise(ReplyPort&& port, Result<T>&& result) {
   Cell* const asker = port.cell;
   if (asker == nullptr) {
-    auto outside = std::exchange(port.outside, nullptr);
+    OutsideAsk* const outside = port.outside();
     if (outside == nullptr) return;
+    // The port is nobody's from here on: whoever is told may destroy what it stands in.
+    port.slot = nullptr;
     try {
-      static_cast<OutsideAskOf<T>&>(*outside).put(std::move(result));
+      static_cast<OutsideAskOf<T>*>(outside)->put(std::move(result));
     } catch (...) {
-      port.outside = std::move(outside);
+      port.slot = outside;
       throw;
     }
+    const std::shared_ptr<OutsideAsk> last = std::move(outside->kept);
     return;
   }
   const Visit visit(asker);
@@ -193,7 +190,8 @@ template <class T>
 template <class T>
 inline void answer(ReplyPort&& port, Result<T>&& result) {
   Cell* const asker = port.cell;
-  if (asker != nullptr && context_beside(asker) != nullptr) [[likely]] {
+  WorkerContext* const context = asker != nullptr ? context_beside(asker) : nullptr;
+  if (context != nullptr) [[likely]] {
     if (Awaiter* const waiting = claim_asker(*asker, port.generation, port.number)) [[likely]] {
       auto& into = static_cast<ResultAwaiter<T>*>(waiting)->result_;
       if constexpr (std::is_nothrow_move_constructible_v<Result<T>>) {
@@ -207,7 +205,9 @@ inline void answer(ReplyPort&& port, Result<T>&& result) {
         }
       }
       port.cell = nullptr;
-      return let_asker_go_on(*asker, *waiting, std::exchange(port.slot, nullptr));
+      if (void* const unused = std::exchange(port.slot, nullptr)) [[likely]]
+        deallocate_frame_of_size<sizeof(ReplyNode<T>)>(unused);
+      return let_asker_go_on(*context, *asker, *waiting);
     }
   }
   answer_otherwise<T>(std::move(port), std::move(result));
@@ -299,15 +299,12 @@ class Reply {
  public:
   using value_type = T;
   Reply() = default;
-  Reply(Reply&& other) noexcept : port_(std::move(other.port_)) {
-    if (port_.is_noted && detail::this_turn != nullptr && detail::this_turn->handing_to != nullptr) {
-      detail::note_handed_on(port_);
-    }
-  }
+  Reply(Reply&& other) noexcept : port_(std::move(other.port_)) { note_handed_on(); }
   Reply& operator=(Reply&& other) noexcept {
     if (this != &other) {
       drop();
       port_ = std::move(other.port_);
+      note_handed_on();
     }
     return *this;
   }
@@ -326,6 +323,12 @@ class Reply {
  private:
   friend struct detail::ReplyAccess;
   explicit Reply(detail::ReplyPort port) noexcept : port_(std::move(port)) {}
+  /// If it was moved into a message.
+  void note_handed_on() const noexcept {
+    if (port_.is_noted && detail::this_turn != nullptr && detail::this_turn->handing_to != nullptr) {
+      detail::note_handed_on(port_);
+    }
+  }
   void drop() noexcept {
     if (port_)
       detail::answer<T>(

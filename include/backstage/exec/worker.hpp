@@ -120,8 +120,11 @@ class alignas(kApart) Worker {
   /// To be called after a turn that was not messages alone; `before`: counts() as it began.
   void after_long_turn(Counts before) noexcept {
     if (counts() == before) return after_empty_turn();
-    count_turn();  // a turn that begins with one long message is not taken for what came behind the last message of this one
+    count_turn();
   }
+  /// The same after one that is known to have handled something: a turn that begins with one long message is not taken for what came
+  /// behind the last message of this one.
+  void count_turn() noexcept { turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   /// After that, for work that is far behind, or that others wait for: whether its turn goes on although it has had its messages. Within the turn's
   /// time, unless something came from outside, and not for ever.
   [[nodiscard]] bool goes_on() noexcept;
@@ -155,7 +158,6 @@ class alignas(kApart) Worker {
   void overflow() noexcept;
   void run(Runnable* work) noexcept;
   void begin_line() noexcept;
-  void count_turn() noexcept { turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   [[nodiscard]] bool looks_up() noexcept;
   [[nodiscard]] bool has_had_its_time() const noexcept;
   /// Whether a count has reached `at`; both wrap.

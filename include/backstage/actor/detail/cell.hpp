@@ -252,6 +252,8 @@ class alignas(128) Cell final : public Context, public Runnable {
   // ---- own turn
   /// Resumes a root's coroutine and finishes the root if it is done.
   Handled drive_root(Root& root, std::coroutine_handle<> handle);
+  /// Behind what drive() did: it waits again, or is finished.
+  Handled has_driven(Root& root);
   void adopt_root(Root& root) noexcept;
   void drop_root(Root& root) noexcept;
   [[nodiscard]] Awaiter* find_awaiter(std::uint32_t number) const noexcept;
@@ -271,7 +273,8 @@ class alignas(128) Cell final : public Context, public Runnable {
 
   bool drain_vacant_once(Core& core, WorkerContext* context) noexcept;
   [[nodiscard]] bool is_calm(std::uint32_t seen) const noexcept;
-  [[nodiscard]] bool begins_calmly() noexcept;
+  enum class Beginning : std::uint8_t { message, answer, other };
+  [[nodiscard]] Beginning begins_with() noexcept;
   [[nodiscard]] bool stays_calm(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool run_calm(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool is_awake_again() noexcept;
@@ -286,7 +289,6 @@ class alignas(128) Cell final : public Context, public Runnable {
   [[nodiscard]] bool ends_turn(bool is_calm, Worker& worker, Core& core, WorkerContext& context) noexcept;
   void fails_by_exception(Worker& worker, Core& core, WorkerContext& context) noexcept;
   [[nodiscard]] bool run_calm_again(Worker& worker, Core& core, WorkerContext& context);
-  [[nodiscard]] bool is_over_calmly(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool begins() const noexcept;
   [[nodiscard]] bool is_over_at_once(Worker& worker, Core& core, WorkerContext& context);
   [[nodiscard]] bool parks_at_once() noexcept;
@@ -294,8 +296,11 @@ class alignas(128) Cell final : public Context, public Runnable {
   [[nodiscard]] bool is_word_in_lane() const noexcept {
     return has_left_in_lane || !lane.empty(std::memory_order_relaxed);
   }
+  [[nodiscard]] bool is_free_for_word(std::uint32_t seen) const noexcept;
   [[nodiscard]] bool has_word() const noexcept;
   [[nodiscard]] bool is_over_with_word(Worker& worker, Core& core, WorkerContext& context);
+  void wake_turn_root(Awaiter& awaiter, Worker& worker);
+  [[nodiscard]] bool is_over_answered(Worker& worker, WorkerContext& context);
   void leave_place(Core& core, WorkerContext* context) noexcept;
   void run_otherwise(Worker& worker, Core& core, WorkerContext& context);
   void run_at_length(Worker& worker, Core& core, WorkerContext* context);

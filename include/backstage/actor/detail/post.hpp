@@ -170,6 +170,31 @@ class HandingOver {
   Turn* turn_;
 };
 
+/// While a message is built that is sent later: finds out whether it carries a Reply, which is handed on when it is sent.
+class LookForReply {
+ public:
+  explicit LookForReply(bool is_plain) noexcept : turn_(is_plain ? nullptr : this_turn) {
+    if (turn_ != nullptr) turn_->handing_to = &nobody_yet;
+  }
+  ~LookForReply() {
+    if (turn_ != nullptr) turn_->handing_to = nullptr;
+  }
+  LookForReply(const LookForReply&) = delete;
+  LookForReply& operator=(const LookForReply&) = delete;
+
+  [[nodiscard]] bool has_found() const noexcept { return turn_ != nullptr && turn_->handing_to != &nobody_yet; }
+  /// Whether the Reply that is being moved is looked for, and not handed on yet.
+  [[nodiscard]] static bool finds(Turn& turn) noexcept {
+    if (turn.handing_to != &nobody_yet) return false;
+    turn.handing_to = nullptr;
+    return true;
+  }
+
+ private:
+  static inline constinit char nobody_yet = 0;
+  Turn* turn_;
+};
+
 /// An envelope with what stands between it and the message.
 template <class M>
 struct PlainEnvelope {

@@ -51,9 +51,8 @@ class TurnScope {
   Turn* before_;
 };
 
-/// Resumes `first` and then whatever each resumed coroutine leaves in Turn::next. May be nested (when_all).
-inline void drive(std::coroutine_handle<> first) {
-  Turn& turn = *this_turn;
+/// Resumes `first` and then whatever each resumed coroutine leaves in Turn::next. `turn` is this thread's. May be nested (when_all).
+inline void drive(Turn& turn, std::coroutine_handle<> first) {
   while (first) {
     turn.next = nullptr;
     turn.asked = nullptr;
@@ -62,6 +61,7 @@ inline void drive(std::coroutine_handle<> first) {
   }
   turn.next = nullptr;
 }
+inline void drive(std::coroutine_handle<> first) { drive(*this_turn, first); }
 
 /// Memory for coroutine frames: from the Runtime's pool on its threads, from the heap elsewhere. A header keeps
 /// where a frame came from, because it may be destroyed on another thread.
@@ -115,6 +115,17 @@ inline void* allocate_frame_of_size() {
       return new (block) FrameHeader{turn->pool, whole} + 1;
   }
   return allocate_frame(bytes);
+}
+/// deallocate_frame() of one that is nearly always of that size, and of this turn's pool.
+template <std::size_t bytes>
+inline void deallocate_frame_of_size(void* frame) noexcept {
+  constexpr std::size_t whole = bytes + sizeof(FrameHeader);
+  FrameHeader* const header = static_cast<FrameHeader*>(frame) - 1;
+  Turn* const turn = this_turn;
+  if (turn != nullptr && header->pool == turn->pool && header->bytes == whole && turn->cache != nullptr) [[likely]] {
+    return turn->cache->deallocate(header, whole);
+  }
+  deallocate_frame(frame);
 }
 
 }  // namespace detail
