@@ -33,10 +33,6 @@ constexpr std::uint32_t least_tail = 256;  // cells, free at the end of a chunk,
 // A cell that comes so far is not used again, nor is a chunk: no generation ever returns.
 constexpr std::uint32_t last_generation = (1U << (32 - gate_bit::bits)) - 2;
 
-}  // namespace
-
-namespace {
-
 /// Addresses for a region, all of them: what Runtimes leave behind lies side by side, and is one mapping to the system.
 [[nodiscard]] std::byte* map_region() {
   // Twice the size, so that an aligned region lies in it; the rest is given back.

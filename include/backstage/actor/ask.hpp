@@ -306,7 +306,6 @@ struct AskEdge {
  protected:
   // Polymorphic, so that it is found among an actor's awaiters.
   AskEdge() = default;
-  explicit AskEdge(const AskRecord& record) noexcept : record_(record) {}
   ~AskEdge() = default;
 };
 

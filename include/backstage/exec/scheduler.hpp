@@ -11,7 +11,8 @@
 //       New work (what nothing has run yet) is taken newest first; whoever gives way lets up to 256 of it go before, and what
 //       has waited for 5 ms joins the queue, some at a time.
 //   (3) An idle scheduler makes no wake-ups (F2): workers sleep until the exact next timer, the watch sleeps after
-//       a second without work. Nothing polls but a spare worker that may be told to go, as the watch does then. Where timers are due by the eight, a worker sleeps for 100 us at least.
+//       a second without work. Nothing polls but a spare worker that may be told to go, while there is one; the watch is
+//       awake then, too. Where timers are due by the eight, a worker sleeps for 100 us at least.
 //   (4) A second worker is woken when work has waited for 50 us (or comes from outside), not for each message: waking
 //       costs the waker 15 us on a small virtual machine, and shared work is slower than local work.
 //   (5) Workers that take part in what fewer of them would do sooner stand aside (worker_tuning.hpp), until a worker's own work has
