@@ -117,12 +117,13 @@ void Core::make_cells() {
   std::reverse(free_cells_.end() - static_cast<std::ptrdiff_t>(count), free_cells_.end());
 }
 
-void Core::count_cell(WorkerContext* context, std::int64_t change) noexcept {
-  // relaxed: a count, and its worker is the only one that writes it.
-  if (context != nullptr) {
-    context->cells.store(context->cells.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+/// relaxed: a count. A worker is the only one that writes its own: a line that all write would go from core to core with each actor.
+void Core::count_own(std::atomic<std::int64_t>* own, std::atomic<std::int64_t>& outside,
+                     std::int64_t change) noexcept {
+  if (own != nullptr) {
+    own->store(own->load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
   } else {
-    outside_cells_.fetch_add(change, std::memory_order_relaxed);
+    outside.fetch_add(change, std::memory_order_relaxed);
   }
 }
 
@@ -151,13 +152,13 @@ Cell& Core::new_cell() {
       context->spare_count = static_cast<std::uint32_t>(more);
     }
   }
-  count_cell(context, 1);
+  count_own(context != nullptr ? &context->cells : nullptr, outside_cells_, 1);
   return *cell;
 }
 
 void Core::free_cell(Cell& cell) noexcept {
   WorkerContext* const context = context_for(this);
-  count_cell(context, -1);
+  count_own(context != nullptr ? &context->cells : nullptr, outside_cells_, -1);
   if (cell.generation() >= last_generation) [[unlikely]]
     return;
   // Never allocates: make_cells() reserved room for every cell there is.

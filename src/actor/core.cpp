@@ -117,14 +117,15 @@ Core::~Core() {
 
 std::unique_ptr<Extras> Core::make_extras() {
   std::unique_ptr<Extras> fresh(new (memory) Extras());
-  // relaxed: a count.
-  extras_.fetch_add(1, std::memory_order_relaxed);
+  WorkerContext* const context = context_for(this);
+  count_own(context != nullptr ? &context->extras : nullptr, outside_extras_, 1);
   return fresh;
 }
 
 void Core::free_extras(Extras* extras) noexcept {
   delete extras;
-  extras_.fetch_sub(1, std::memory_order_relaxed);
+  WorkerContext* const context = context_for(this);
+  count_own(context != nullptr ? &context->extras : nullptr, outside_extras_, -1);
 }
 
 /// But for what an actor has with its first child, timer or coroutine and keeps: whether memory is back is asked of the rest.
@@ -133,7 +134,8 @@ SlabCensus Core::census() const {
   constexpr std::size_t bytes = sizeof(Extras) + sizeof(FrameHeader);
   static_assert(bytes <= slab_detail::max_pooled);
   SlabCensus::Class& its = all.classes[slab_detail::class_of(bytes)];
-  const std::int64_t count = extras_.load(std::memory_order_relaxed);
+  std::int64_t count = outside_extras_.load(std::memory_order_relaxed);
+  for (const auto& context : contexts) count += context->extras.load(std::memory_order_relaxed);
   its.live -= count;
   all.live_blocks -= count;
   all.live_bytes -= count * static_cast<std::int64_t>(its.block_bytes);

@@ -301,7 +301,8 @@ class Core final : public CoreFace {
   std::atomic<std::int64_t> hogs_longest{0};  // ns
   std::atomic<bool> gave_up{false};
   std::atomic<std::uint64_t> dead_letters_logged{0};
-  std::atomic<std::uint64_t> unnamed{0};
+  // All workers write to it. What lies before it is read with each actor that ends.
+  alignas(kApart) std::atomic<std::uint64_t> unnamed{0};
 
  private:
   /// Where cells lie. One that was given back is used again before there is a new one.
@@ -318,7 +319,8 @@ class Core final : public CoreFace {
     std::uint32_t first;
   };
   void add_chunk();
-  void count_cell(WorkerContext* context, std::int64_t change) noexcept;
+  static void count_own(std::atomic<std::int64_t>* own, std::atomic<std::int64_t>& outside,
+                        std::int64_t change) noexcept;
   void make_cells();
   void make_cell(Chunk& chunk) noexcept;
   template <class F>
@@ -362,7 +364,7 @@ class Core final : public CoreFace {
   std::mutex failures_mutex_;
   std::mutex spares_mutex_;
   [[nodiscard]] std::unique_ptr<Extras> make_extras();
-  std::atomic<std::int64_t> extras_{0};  // that there are
+  std::atomic<std::int64_t> outside_extras_{0};  // as outside_cells_
   std::array<std::unique_ptr<Extras>, 8> spare_extras_;
   std::atomic<bool> spares_used_{true};
   static constexpr std::uint16_t lost_number = UINT16_MAX;

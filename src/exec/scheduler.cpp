@@ -250,9 +250,10 @@ Runnable* Scheduler::visit(Worker& other, Worker& thief) noexcept {
     const std::uint32_t there = other.fresh_.size();
     const std::uint32_t count = other.fresh_.take_oldest(std::span(some).first((there + 1) / 2));
     other.gate_.depart();
-    // A thief's own queue is empty, or nearly.
-    for (std::uint32_t i = 1; i < count; ++i) thief.push_back(some[i]);
-    if (count != 0) return some[0];
+    if (count != 0) {
+      thief.keep_new(std::span(some).subspan(1, count - 1));
+      return some[0];
+    }
   }
   return other.stuck_.load(std::memory_order_relaxed) && !other.slot_.empty() ? other.slot_.visit() : nullptr;
 }

@@ -27,6 +27,10 @@ constexpr Duration timers_apart = std::chrono::microseconds(100);
 constexpr std::size_t spilled_at_once = 64;
 constexpr std::size_t shared_at_once = 32;
 
+/// Of what has waited for long, where the worker has made so much that is new meanwhile: that runs before, and each of the old may make more. A
+/// tree would grow in breadth by it, until nothing of it is in a cache.
+constexpr std::size_t late_at_once(std::size_t most, unsigned made) noexcept { return made < most ? most - made : 1; }
+
 }  // namespace
 
 Worker::Worker(Scheduler& scheduler, unsigned id)
@@ -120,6 +124,7 @@ void Worker::share_new_if_late(Instant now) noexcept {
     // The first that comes to where there is none has this very position, and has not been seen.
     fresh_seen_ = fresh_.size() == 0 ? oldest - 1 : oldest;
     fresh_since_ = now;
+    fresh_made_ = made_;
     fresh_told_ = false;
     let_visitors_come(false);
     return;
@@ -129,12 +134,14 @@ void Worker::share_new_if_late(Instant now) noexcept {
   if (waited >= oldest_waits) {
     std::array<Runnable*, oldest_at_once> late{};
     gate_.enter();
-    const std::uint32_t count = fresh_.take_oldest(late);
+    const std::uint32_t count =
+        fresh_.take_oldest(std::span(late).first(late_at_once(oldest_at_once, made_ - fresh_made_)));
     gate_.leave();
     for (std::uint32_t i = 0; i < count; ++i) push_back(late[i]);
     // The others have waited, too: visitors may come for them as before, and the next of them go in as long a time.
     fresh_seen_ = fresh_.oldest();
     fresh_since_ = now;
+    fresh_made_ = made_;
     if (!limited) scheduler_.parking_.notify_one();
   } else if (limited) {
     if (waited >= scheduler_.options_.limit_until) scheduler_.limit_.lift();
@@ -158,12 +165,15 @@ void Worker::serve_spill_if_late(Instant now) noexcept {
   } else if (!spill_seen_) {
     spill_seen_ = true;
     spill_since_ = now;
+    spill_made_ = made_;
   } else if (now - spill_since_ >= oldest_waits) {
     scheduler_.limit_.lift();
     std::array<Runnable*, spilled_at_once> late{};
-    const std::size_t count = scheduler_.spill_.pop_batch(late);
+    const std::size_t count =
+        scheduler_.spill_.pop_batch(std::span(late).first(late_at_once(spilled_at_once, made_ - spill_made_)));
     for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
     spill_since_ = now;
+    spill_made_ = made_;
   }
 }
 
@@ -285,12 +295,17 @@ Runnable* Worker::next_spilled() noexcept {
   if (scheduler_.spill_.size_hint() == 0) return nullptr;
   std::array<Runnable*, shared_at_once> some{};
   const std::size_t count = scheduler_.spill_.pop_batch(share_of(scheduler_.spill_, some));
-  std::size_t kept = 1;
-  gate_.enter();
-  while (kept < count && fresh_.push(some[kept])) ++kept;
-  gate_.leave();
-  for (; kept < count; ++kept) push_back(some[kept]);
+  if (count > 1) keep_new(std::span(some).subspan(1, count - 1));
   return some[0];
+}
+
+/// New work of others stays new: what each makes goes before the next of them, so that few are at once.
+void Worker::keep_new(std::span<Runnable*> others) noexcept {
+  std::size_t kept = 0;
+  gate_.enter();
+  while (kept < others.size() && fresh_.push(others[kept])) ++kept;
+  gate_.leave();
+  for (; kept < others.size(); ++kept) push_back(others[kept]);
 }
 
 /// One for each worker that may come for some, so that nobody takes all of a few.

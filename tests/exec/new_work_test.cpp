@@ -118,6 +118,32 @@ TEST(F1, what_is_made_after_the_new_was_run_waits_anew) {
   EXPECT_TRUE(looked);
 }
 
+/// The order in which 20 that are new run, of which the first has waited for 5 ms, and so many that were made meanwhile.
+std::string order_after_5_milliseconds(std::size_t made_meanwhile) {
+  World world;
+  std::vector<Job> made(20 + made_meanwhile);
+  std::string order;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    made[i].does = [&order, i](Worker&) { order += static_cast<char>('a' + i); };
+  }
+  world.play([&](Worker& worker) {
+    for (std::size_t i = 0; i < 20; ++i) world.scheduler.schedule_new(made[i]);
+    world.pass(worker, 1us);  // seen: from now on they wait
+    for (std::size_t i = 20; i < made.size(); ++i) world.scheduler.schedule_new(made[i]);
+    world.pass(worker, 5ms);
+  });
+  return order;
+}
+
+TEST(F1, of_what_is_new_the_oldest_eight_go_before_all_others_when_they_have_waited_for_5_milliseconds) {
+  EXPECT_EQ(order_after_5_milliseconds(0), "abcdefghtsrqponmlkji");
+}
+
+TEST(F1, the_more_was_made_meanwhile_the_fewer_of_the_oldest_go_before_and_one_in_any_case) {
+  EXPECT_EQ(order_after_5_milliseconds(5), "abcyxwvutsrqponmlkjihgfed");
+  EXPECT_EQ(order_after_5_milliseconds(6), "abzyxwvutsrqponmlkjihgfedc");
+}
+
 /// Who runs, in their order, where each of the new work, as it runs, has something for the same one: '.' new work, 'm' that one, which is
 /// scheduled when it is not.
 std::string order_of_new_work_that_wakes_its_maker(std::size_t count) {

@@ -75,9 +75,9 @@ inline constexpr std::size_t chunk_bytes = 64 * 1024;
 inline constexpr std::size_t chunk_begin = 64;  // of the blocks, behind the header
 static_assert(sizeof(Chunk) <= chunk_begin);
 
-/// 24 for the shortest messages, 32-byte steps to 256, 64 to 512, 128 to 1024, then 2048 and 4096.
-inline constexpr std::array<std::uint16_t, 20> class_bytes{24,  32,  48,  64,  96,  128, 160, 192,  224,  256,
-                                                           320, 384, 448, 512, 640, 768, 896, 1024, 2048, 4096};
+/// 24 for the shortest messages, 32-byte steps to 256, 64 to 512, 128 to 1024, 256 to 1536, then 2048 and 4096.
+inline constexpr std::array<std::uint16_t, 22> class_bytes{
+    24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048, 4096};
 inline constexpr std::size_t class_count = class_bytes.size();
 inline constexpr std::size_t max_pooled = class_bytes.back();
 

@@ -149,6 +149,7 @@ class alignas(kApart) Worker {
   Runnable* next_new_in_line() noexcept;
   Runnable* next_behind_new() noexcept;
   Runnable* next_spilled() noexcept;
+  void keep_new(std::span<Runnable*> others) noexcept;
   Runnable* next() noexcept;
   Runnable* next_run_over() noexcept;
   Runnable* take_back() noexcept;
@@ -197,11 +198,13 @@ class alignas(kApart) Worker {
   std::uint32_t fresh_seen_ = UINT32_MAX;  // the oldest new work at the last look, and since when it has been that
   Instant fresh_since_{};
   std::atomic<bool> fresh_waits_{false};  // for so long that others may come for it
+  unsigned fresh_made_ = 0;               // made_ then
   bool fresh_told_ = false;               // somebody was woken for it
   std::uint32_t owed_ = 0;                // new work that goes before whoever gave way
   std::uint32_t new_in_a_row_ = 0;        // of this line, since it took what is next
   bool spill_seen_ = false;               // since spill_since_ there has been some
   Instant spill_since_{};
+  unsigned spill_made_ = 0;
   unsigned alternate_ = 0;
   std::size_t ahead_ = 0;   // of what ran over, at least that much is older than queue_
   unsigned between_ = 0;    // turns from queue_ since others' was taken back

@@ -74,6 +74,7 @@ struct alignas(kApart) WorkerContext {
   std::uint32_t spare_count = 0;
   /// Made less freed here; its worker writes.
   std::atomic<std::int64_t> cells{0};
+  std::atomic<std::int64_t> extras{0};  // the same of cold parts
   /// Numbers for unnamed actors that this worker may give out.
   std::uint64_t next_unnamed = 0;
   std::uint64_t last_unnamed = 0;
