@@ -246,6 +246,13 @@ class MessageList {
   }
   [[nodiscard]] std::uint32_t told_limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
 
+  /// The same value, in a register of its own. What follows an exchange that has succeeded goes by what was read before it, and not, as the
+  /// compiler would have it, by what the exchange returned: a branch that was foretold wrongly shows without waiting for the lock.
+  static std::uint64_t read_before(std::uint64_t word) noexcept {
+    asm("" : "+r"(word));
+    return word;
+  }
+
   template <class LimitNow>
   Push link(Node* first, Node* last, std::uint32_t count, std::uint32_t* position, LimitNow limit_now) noexcept {
     // relaxed, as the links before it: published by the exchange and by whoever links `first`, in link_ended().
@@ -259,7 +266,9 @@ class MessageList {
     // relaxed: a guess, confirmed by the exchange.
     std::uint64_t before = tail_.load(std::memory_order_relaxed);
     std::uint64_t after = 0;
+    std::uint64_t found = 0;  // what the exchange has found, but known before
     do {
+      found = read_before(before);
       const std::uint32_t limit = limit_now();
       // The room left, modulo: too little, or more than a bound can be (which is less than none).
       const auto room = static_cast<std::uint32_t>((limit - before) & count_mask);
@@ -273,16 +282,16 @@ class MessageList {
     if ((after & count_mask) < count) wraps_.fetch_add(1, std::memory_order_relaxed);
     if (position != nullptr) *position = static_cast<std::uint32_t>(after & count_mask) | numbers;
     // release, here and below: publishes the payload; pairs with the acquire in look_behind().
-    if (before <= count_mask) {  // its address is `idle`
+    if (found <= count_mask) {  // its address is `idle`
       first_.store(first, std::memory_order_release);
       return Push::idle;
     }
-    if (address(before) == awake) {
+    if (address(found) == awake) {
       first_.store(first, std::memory_order_release);
       return Push::busy;
     }
     // The predecessor lives until its successor is linked (promise 4).
-    reinterpret_cast<Node*>(address(before) << 3U)->next.store(first, std::memory_order_release);
+    reinterpret_cast<Node*>(address(found) << 3U)->next.store(first, std::memory_order_release);
     return Push::busy;
   }
 
