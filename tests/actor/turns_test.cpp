@@ -57,7 +57,7 @@ struct Sender {
 
 TEST(F1, a_turn_ends_after_64_messages) { EXPECT_EQ(handled_in_one_turn(1'000), 64); }
 TEST(F1, who_is_1024_behind_goes_on_until_he_is_not) { EXPECT_EQ(handled_in_one_turn(3'000), 31 * 64); }
-TEST(F1, but_for_4096_messages_at_most) { EXPECT_EQ(handled_in_one_turn(20'000), 4'096); }
+TEST(F1, but_for_16384_messages_at_most) { EXPECT_EQ(handled_in_one_turn(20'000), 16'384); }
 
 struct Leave {};
 struct Leaver {

@@ -43,6 +43,11 @@ class Machine {
   }
   [[nodiscard]] unsigned limit() const { return limit_; }
   void lift() { limit_ = workers_; }
+  void work_ends() {
+    tuning_.rest_begins();
+    lift();
+    next_ = now_;
+  }
   /// So many find something to do, however many take part.
   void set_with_work(unsigned workers) { with_work_ = workers; }
   [[nodiscard]] int changes() const { return changes_; }
@@ -134,6 +139,38 @@ TEST(WorkerTuning, a_limit_that_had_held_and_was_lifted_is_there_again_within_10
   machine.lift();
   machine.run_for(10ms, one_is_twice_as_fast);
   EXPECT_EQ(machine.limit(), 1U);
+}
+TEST(WorkerTuning, a_limit_that_had_paid_and_ended_with_the_work_is_tried_with_the_next_at_once) {
+  Machine machine(2);
+  machine.run_for(4ms, one_is_twice_as_fast);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(machine.limit(), 1U) << i;
+    machine.work_ends();
+    machine.run_for(250us, one_is_twice_as_fast);
+    ASSERT_EQ(machine.limit(), 2U) << i;
+    machine.run_for(2ms, one_is_twice_as_fast);
+  }
+}
+TEST(WorkerTuning, a_try_that_is_plainly_worse_ends_after_a_quarter_of_a_window_any_other_after_a_whole_one) {
+  Machine plainly(2);
+  plainly.run_for(100ms, each_is_worth_itself);
+  ASSERT_GT(plainly.changes(), 3);
+  EXPECT_EQ(plainly.with_fewer(), plainly.changes() / 2 * 450us);
+  Machine nearly(2);
+  nearly.run_for(100ms, [](unsigned workers) { return workers == 1 ? 10'000 : 6'000; });
+  ASSERT_GT(nearly.changes(), 3);
+  EXPECT_EQ(nearly.with_fewer(), nearly.changes() / 2 * 1200us);
+}
+TEST(WorkerTuning, a_try_that_ended_with_the_work_is_repeated_ever_more_seldom) {
+  Machine machine(2);
+  int imposed = 0;
+  for (int i = 0; i < 10'000; ++i) {  // 10 s
+    machine.run_for(1ms, one_is_twice_as_fast);
+    if (machine.limit() == 2) continue;
+    ++imposed;
+    machine.work_ends();
+  }
+  EXPECT_LT(imposed, 20);
 }
 TEST(WorkerTuning, when_messages_get_long_all_take_part_again) {
   Machine machine(4);

@@ -231,7 +231,7 @@ inline void Worker::begin_line() noexcept {
 }
 
 inline bool Worker::goes_on() noexcept {
-  constexpr std::uint32_t most_times = 63;
+  constexpr std::uint32_t most_times = 255;
   const std::uint32_t handled = handled_.load(std::memory_order_relaxed);
   if (!has_come(line_end_, handled) || went_on_ == most_times || scheduler_.inject_.size_hint() != 0 ||
       now_ - noted_since() >= scheduler_.options_.turn_time) {

@@ -6,9 +6,9 @@
 // handled then. Now and then more are tried again. Hill climbing, as in J. L. Hellerstein, V. Morrison, E. Eilebrecht:
 // "Applying control theory in the real world" (2009), but for steps that double and halve.
 //
-// What a try costs when it does not pay is bounded: it lasts for `settling` and `window`, and the pause before the next one doubles each
+// What a try costs when it does not pay is bounded: it lasts for `settling` and `window` (`glance`, if it is plainly worse), and the pause before the next one doubles each
 // time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, is tried anew soon if it had held
-// for `pause_at_end`; else after pauses that double, too.
+// for `pause_at_end`; else after pauses that double, too. One that had paid and ended with the work is tried anew with the next.
 // Threads: one at a time. Stability: internal.
 #pragma once
 
@@ -24,7 +24,9 @@ inline namespace v0 {
 namespace detail {
 
 struct TuningRules {
-  Duration window = std::chrono::milliseconds(1);       ///< of a measurement
+  Duration window = std::chrono::milliseconds(1);  ///< of a measurement
+  Duration glance = std::chrono::microseconds(
+      250);  ///< where less is enough: a try that is plainly worse, one that had paid before
   Duration settling = std::chrono::microseconds(200);   ///< before it, when the number has changed
   Duration first_pause = std::chrono::milliseconds(2);  ///< after a try that paid; one that did not doubles it first
   Duration pause_at_end = std::chrono::milliseconds(40);  ///< the same, where one that paid led to one worker or all
@@ -32,6 +34,7 @@ struct TuningRules {
   Duration between_looks = std::chrono::milliseconds(5);  ///< at most, while a limit is in force: has it been lifted?
   Duration longest_message = std::chrono::microseconds(5);  ///< on the average: longer ones are worth all workers
   double margin = 1.1;                                      ///< so many times the messages, or it did not pay
+  double plainly_worse = 0.7;  ///< so many times the messages, or no more of them are counted
 };
 
 class WorkerTuning {
@@ -48,10 +51,11 @@ class WorkerTuning {
   /// and none is stuck. `in_force`: how many really take part, for the limit may have been lifted meanwhile.
   [[nodiscard]] Step look(Instant now, std::uint32_t messages, bool all_worked, unsigned in_force) noexcept {
     if (in_force != limit_) {
-      const bool held = now - fewer_since_ >= rules_.pause_at_end;
-      lifted_pause_ = held ? rules_.first_pause : std::min(2 * lifted_pause_, rules_.longest_pause);
       limit_ = in_force;
       paid_ = false;
+      if (std::exchange(rested_, false)) return begin(now, messages, Stage::measuring, rules_.glance);
+      const bool held = now - fewer_since_ >= rules_.pause_at_end;
+      lifted_pause_ = held ? rules_.first_pause : std::min(2 * lifted_pause_, rules_.longest_pause);
       return rest(now, lifted_pause_);
     }
     switch (stage_) {
@@ -76,28 +80,35 @@ class WorkerTuning {
         stage_ = Stage::settling;
         return {limit_, now + rules_.settling};
       }
-      case Stage::settling: return begin(now, messages, Stage::trying);
-      case Stage::trying:
+      case Stage::settling: return begin(now, messages, Stage::trying, rules_.glance);
+      case Stage::trying: {
+        const double rate = rate_until(now, messages);
+        if (const Instant end = began_ + rules_.window; now < end && rate >= rules_.plainly_worse * before_)
+          return {limit_, end};
         // More than had something to do are not more.
-        paid_ = rate_until(now, messages) >= rules_.margin * before_ && (down_ || all_worked);
+        paid_ = rate >= rules_.margin * before_ && (down_ || all_worked);
         if (!paid_) {
           limit_ = tried_from_;
           down_ = !down_;
           lengthen_pause();
         }
         return rest(now, pause_);
+      }
     }
-    return begin(now, messages, Stage::measuring);
+    return begin(now, messages, Stage::measuring, rules_.window);
   }
+
+  /// Nothing is left to do, and for that a limit that is in force is lifted: nobody had to wait.
+  void rest_begins() noexcept { rested_ = stage_ == Stage::resting; }
 
  private:
   enum class Stage : std::uint8_t { resting, measuring, settling, trying };
 
-  Step begin(Instant now, std::uint32_t messages, Stage stage) noexcept {
+  Step begin(Instant now, std::uint32_t messages, Stage stage, Duration looks_after) noexcept {
     began_ = now;
     messages_ = messages;
     stage_ = stage;
-    return {limit_, now + rules_.window};
+    return {limit_, now + looks_after};
   }
   Step rest(Instant now, Duration pause) noexcept {
     stage_ = Stage::resting;
@@ -120,7 +131,8 @@ class WorkerTuning {
   unsigned limit_;
   unsigned tried_from_ = 0;
   bool down_ = true;
-  bool paid_ = false;  // the last try did, and its limit has not been in force for a whole pause yet
+  bool rested_ = false;  // a limit that had paid ended with the work
+  bool paid_ = false;    // the last try did, and its limit has not been in force for a whole pause yet
   Stage stage_ = Stage::resting;
   std::uint32_t messages_ = 0;
   Instant began_{};
