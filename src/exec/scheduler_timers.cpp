@@ -22,7 +22,7 @@ std::optional<Duration> Scheduler::nap_of(const Worker& worker) const noexcept {
 void Scheduler::park(Worker& worker) noexcept {
   if (limit_.in_force() && !limit_.excludes(worker.id_)) {
     if (worker.id_ == 0) {
-      tuning_.rest_begins();
+      tuning_.work_ends();
       tune_at_ = Instant{};  // as soon as it has something again
     }
     limit_.lift();  // there is too little to do for it

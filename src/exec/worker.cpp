@@ -29,7 +29,9 @@ constexpr std::size_t shared_at_once = 32;
 
 /// Of what has waited for long, where the worker has made so much that is new meanwhile: that runs before, and each of the old may make more. A
 /// tree would grow in breadth by it, until nothing of it is in a cache.
-constexpr std::size_t late_at_once(std::size_t most, unsigned made) noexcept { return made < most ? most - made : 1; }
+constexpr std::size_t late_at_once(std::size_t most, unsigned made, std::size_t least) noexcept {
+  return std::max(made < most ? most - made : 0, least);
+}
 
 }  // namespace
 
@@ -135,7 +137,7 @@ void Worker::share_new_if_late(Instant now) noexcept {
     std::array<Runnable*, oldest_at_once> late{};
     gate_.enter();
     const std::uint32_t count =
-        fresh_.take_oldest(std::span(late).first(late_at_once(oldest_at_once, made_ - fresh_made_)));
+        fresh_.take_oldest(std::span(late).first(late_at_once(oldest_at_once, made_ - fresh_made_, 1)));
     gate_.leave();
     for (std::uint32_t i = 0; i < count; ++i) push_back(late[i]);
     // The others have waited, too: visitors may come for them as before, and the next of them go in as long a time.
@@ -169,8 +171,10 @@ void Worker::serve_spill_if_late(Instant now) noexcept {
   } else if (now - spill_since_ >= oldest_waits) {
     scheduler_.limit_.lift();
     std::array<Runnable*, spilled_at_once> late{};
+    // Of very many as much as in the other ring, where the oldest of 256 goes: none waits for longer than some seconds.
+    const std::size_t least = std::clamp<std::size_t>(scheduler_.spill_.size_hint() / 256, 1, spilled_at_once);
     const std::size_t count =
-        scheduler_.spill_.pop_batch(std::span(late).first(late_at_once(spilled_at_once, made_ - spill_made_)));
+        scheduler_.spill_.pop_batch(std::span(late).first(late_at_once(spilled_at_once, made_ - spill_made_, least)));
     for (std::size_t i = 0; i < count; ++i) push_back(late[i]);
     spill_since_ = now;
     spill_made_ = made_;
@@ -299,9 +303,10 @@ Runnable* Worker::next_spilled() noexcept {
   return some[0];
 }
 
-/// New work of others stays new: what each makes goes before the next of them, so that few are at once.
+/// New work of others stays new: what each makes goes before the next of them, so that few are at once. One alone nobody would come for.
 void Worker::keep_new(std::span<Runnable*> others) noexcept {
   std::size_t kept = 0;
+  if (others.size() == 1) return push_back(others[0]);
   gate_.enter();
   while (kept < others.size() && fresh_.push(others[kept])) ++kept;
   gate_.leave();

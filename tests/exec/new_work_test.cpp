@@ -2,6 +2,7 @@
 // ever begun, run_leftovers() does what the worker would do, and the clock moves only when a message says so.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -142,6 +143,43 @@ TEST(F1, of_what_is_new_the_oldest_eight_go_before_all_others_when_they_have_wai
 TEST(F1, the_more_was_made_meanwhile_the_fewer_of_the_oldest_go_before_and_one_in_any_case) {
   EXPECT_EQ(order_after_5_milliseconds(5), "abcyxwvutsrqponmlkjihgfed");
   EXPECT_EQ(order_after_5_milliseconds(6), "abzyxwvutsrqponmlkjihgfedc");
+  for (const std::size_t made : {7U, 8U, 100U}) {
+    const std::string order = order_after_5_milliseconds(made);
+    EXPECT_EQ(order.size(), 20 + made);
+    EXPECT_EQ(order[0], 'a') << made;
+    EXPECT_EQ(order[1], static_cast<char>('a' + 19 + made)) << made << ": the newest";
+  }
+}
+
+/// How many of those there was no room for go before what there was room for, when they have waited for 5 ms, and so many were made meanwhile.
+/// Room is for 256; it is the oldest that others may come for, 128 at a time. (One of what is new goes between each 15.)
+std::size_t spilled_that_go_before(std::size_t count, std::size_t made_meanwhile) {
+  World world;
+  std::vector<Job> made(count + made_meanwhile);
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    made[i].does = [&order, i](Worker&) { order.push_back(i); };
+  }
+  world.play([&](Worker& worker) {
+    for (std::size_t i = 0; i < count; ++i) world.scheduler.schedule_new(made[i]);
+    world.pass(worker, 1us);  // seen
+    for (std::size_t i = count; i < made.size(); ++i) world.scheduler.schedule_new(made[i]);
+    world.pass(worker, 5ms);
+  });
+  EXPECT_EQ(order.size(), made.size());
+  const std::size_t spilled = (made.size() - 256 + 127) / 128 * 128;
+  const auto first_with_room = std::find(order.begin(), order.end(), spilled);
+  return static_cast<std::size_t>(
+      std::count_if(order.begin(), first_with_room, [spilled](std::size_t i) { return i < spilled; }));
+}
+
+TEST(F1, of_what_there_was_no_room_for_64_go_before_all_others_fewer_where_much_was_made_and_some_in_any_case) {
+  EXPECT_EQ(spilled_that_go_before(1'000, 0), 64U);
+  EXPECT_EQ(spilled_that_go_before(1'000, 40), 24U);
+  EXPECT_EQ(spilled_that_go_before(300, 100), 1U);
+  EXPECT_EQ(spilled_that_go_before(900, 100), 3U) << "of 768";
+  EXPECT_EQ(spilled_that_go_before(9'900, 100), 38U) << "of 9,856";
+  EXPECT_EQ(spilled_that_go_before(20'000, 100), 64U);
 }
 
 /// Who runs, in their order, where each of the new work, as it runs, has something for the same one: '.' new work, 'm' that one, which is

@@ -43,10 +43,14 @@ class Machine {
   }
   [[nodiscard]] unsigned limit() const { return limit_; }
   void lift() { limit_ = workers_; }
-  void work_ends() {
-    tuning_.rest_begins();
-    lift();
-    next_ = now_;
+  /// As the first worker parks: it lifts a limit first, and looks again when it has something.
+  void rests_for(Duration time) {
+    if (limit_ != workers_) {
+      tuning_.work_ends();
+      lift();
+      next_ = now_;
+    }
+    now_ = now_ + time;
   }
   /// So many find something to do, however many take part.
   void set_with_work(unsigned workers) { with_work_ = workers; }
@@ -145,11 +149,35 @@ TEST(WorkerTuning, a_limit_that_had_paid_and_ended_with_the_work_is_tried_with_t
   machine.run_for(4ms, one_is_twice_as_fast);
   for (int i = 0; i < 20; ++i) {
     ASSERT_EQ(machine.limit(), 1U) << i;
-    machine.work_ends();
-    machine.run_for(250us, one_is_twice_as_fast);
+    machine.rests_for(10ms);
+    machine.run_for(1200us, one_is_twice_as_fast);
     ASSERT_EQ(machine.limit(), 2U) << i;
-    machine.run_for(2ms, one_is_twice_as_fast);
+    machine.run_for(1500us, one_is_twice_as_fast);
   }
+}
+TEST(WorkerTuning, but_what_comes_next_gets_all_workers_where_it_is_worth_them_also_if_it_begins_slowly) {
+  for (const Duration burst : {5ms, 20ms, 100ms}) {
+    Machine machine(2);
+    machine.run_for(10s, one_is_twice_as_fast);
+    const Duration alone = machine.with_fewer();
+    for (int i = 0; i < 100; ++i) {
+      machine.rests_for(10ms);
+      machine.run_for(400us, [](unsigned workers) { return 2'000 / static_cast<int>(workers); });
+      machine.run_for(burst - 400us, [](unsigned) { return 5'000; });
+    }
+    EXPECT_LE(machine.with_fewer() - alone, 100 * burst / 50) << burst / 1ms << " ms";
+  }
+}
+TEST(WorkerTuning, what_was_counted_over_a_rest_says_nothing) {
+  Machine machine(2);
+  machine.run_for(44ms, one_is_twice_as_fast);
+  while (machine.limit() == 1) machine.run_for(100us, one_is_twice_as_fast);
+  // All are tried, and in that the work ends. The next is worth all.
+  machine.rests_for(50ms);
+  const Duration alone = machine.with_fewer();
+  machine.run_for(70ms, each_is_worth_itself);
+  EXPECT_LE(machine.with_fewer() - alone, 6 * 450us) << "it is tried, and given up";
+  EXPECT_EQ(machine.limit(), 2U);
 }
 TEST(WorkerTuning, a_try_that_is_plainly_worse_ends_after_a_quarter_of_a_window_any_other_after_a_whole_one) {
   Machine plainly(2);
@@ -161,16 +189,19 @@ TEST(WorkerTuning, a_try_that_is_plainly_worse_ends_after_a_quarter_of_a_window_
   ASSERT_GT(nearly.changes(), 3);
   EXPECT_EQ(nearly.with_fewer(), nearly.changes() / 2 * 1200us);
 }
-TEST(WorkerTuning, a_try_that_ended_with_the_work_is_repeated_ever_more_seldom) {
-  Machine machine(2);
-  int imposed = 0;
-  for (int i = 0; i < 10'000; ++i) {  // 10 s
-    machine.run_for(1ms, one_is_twice_as_fast);
-    if (machine.limit() == 2) continue;
-    ++imposed;
-    machine.work_ends();
+TEST(WorkerTuning, a_try_that_ended_with_the_work_is_repeated_ever_more_seldom_however_long_the_rests_are) {
+  for (const Duration rest : {0ms, 50ms}) {
+    Machine machine(2);
+    int tried = 0;
+    for (int i = 0; i < 1'000; ++i) {
+      const Duration alone = machine.with_fewer();
+      machine.run_for(1300us, each_is_worth_itself);
+      if (machine.with_fewer() != alone) ++tried;
+      machine.rests_for(rest);
+    }
+    EXPECT_GT(tried, 5) << rest / 1ms;
+    EXPECT_LT(tried, 40) << rest / 1ms;
   }
-  EXPECT_LT(imposed, 20);
 }
 TEST(WorkerTuning, when_messages_get_long_all_take_part_again) {
   Machine machine(4);

@@ -6,9 +6,10 @@
 // handled then. Now and then more are tried again. Hill climbing, as in J. L. Hellerstein, V. Morrison, E. Eilebrecht:
 // "Applying control theory in the real world" (2009), but for steps that double and halve.
 //
-// What a try costs when it does not pay is bounded: it lasts for `settling` and `window` (`glance`, if it is plainly worse), and the pause before the next one doubles each
-// time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, is tried anew soon if it had held
-// for `pause_at_end`; else after pauses that double, too. One that had paid and ended with the work is tried anew with the next.
+// What a try costs when it does not pay is bounded: it lasts for `settling` and `window` (`glance`, where it is plainly worse), and
+// the pause before the next one doubles each time, up to `longest_pause`. A limit that somebody had to lift, since he could not wait, is
+// tried anew soon if it had held for `pause_at_end`; else after pauses that double, too. A limit of one that had paid and ended with
+// the work is tried anew with the next.
 // Threads: one at a time. Stability: internal.
 #pragma once
 
@@ -24,9 +25,8 @@ inline namespace v0 {
 namespace detail {
 
 struct TuningRules {
-  Duration window = std::chrono::milliseconds(1);  ///< of a measurement
-  Duration glance = std::chrono::microseconds(
-      250);  ///< where less is enough: a try that is plainly worse, one that had paid before
+  Duration window = std::chrono::milliseconds(1);       ///< of a measurement
+  Duration glance = std::chrono::microseconds(250);     ///< of a try that is plainly worse
   Duration settling = std::chrono::microseconds(200);   ///< before it, when the number has changed
   Duration first_pause = std::chrono::milliseconds(2);  ///< after a try that paid; one that did not doubles it first
   Duration pause_at_end = std::chrono::milliseconds(40);  ///< the same, where one that paid led to one worker or all
@@ -50,11 +50,17 @@ class WorkerTuning {
   /// `messages`: handled by all together so far, modulo 2^32. `all_worked`: each that takes part has handled something since the last look,
   /// and none is stuck. `in_force`: how many really take part, for the limit may have been lifted meanwhile.
   [[nodiscard]] Step look(Instant now, std::uint32_t messages, bool all_worked, unsigned in_force) noexcept {
+    // Until when a limit was seen in force: afterwards there may have been nothing to do for long.
+    const Instant seen = std::exchange(looked_, now);
     if (in_force != limit_) {
+      const bool held = seen - fewer_since_ >= rules_.pause_at_end - rules_.between_looks;
       limit_ = in_force;
       paid_ = false;
-      if (std::exchange(rested_, false)) return begin(now, messages, Stage::measuring, rules_.glance);
-      const bool held = now - fewer_since_ >= rules_.pause_at_end;
+      if (std::exchange(rested_, false)) {
+        // Most of what comes now and then is alike, but not all; and work may begin slowly.
+        pause_ = rules_.first_pause;
+        return rest(now, rules_.settling);
+      }
       lifted_pause_ = held ? rules_.first_pause : std::min(2 * lifted_pause_, rules_.longest_pause);
       return rest(now, lifted_pause_);
     }
@@ -64,6 +70,7 @@ class WorkerTuning {
         if (std::exchange(paid_, false)) pause_ = has_further() ? rules_.first_pause : rules_.pause_at_end;
         break;
       case Stage::measuring: {
+        if (spans_a_rest(now)) break;
         const double rate = rate_until(now, messages);
         const bool is_short = rate * static_cast<double>(rules_.longest_message.count()) >= limit_;
         if (!is_short && limit_ != workers_) {
@@ -77,11 +84,15 @@ class WorkerTuning {
         if (!has_further()) down_ = !down_;
         limit_ = down_ ? limit_ / 2 : std::min(2 * limit_, workers_);
         if (down_) fewer_since_ = now;
+        began_ = now;
         stage_ = Stage::settling;
         return {limit_, now + rules_.settling};
       }
-      case Stage::settling: return begin(now, messages, Stage::trying, rules_.glance);
+      case Stage::settling:
+        if (spans_a_rest(now)) break;
+        return begin(now, messages, Stage::trying, rules_.glance);
       case Stage::trying: {
+        if (spans_a_rest(now)) break;
         const double rate = rate_until(now, messages);
         if (const Instant end = began_ + rules_.window; now < end && rate >= rules_.plainly_worse * before_)
           return {limit_, end};
@@ -98,8 +109,8 @@ class WorkerTuning {
     return begin(now, messages, Stage::measuring, rules_.window);
   }
 
-  /// Nothing is left to do, and for that a limit that is in force is lifted: nobody had to wait.
-  void rest_begins() noexcept { rested_ = stage_ == Stage::resting; }
+  /// Nothing is left to do for any worker that takes part, and for that the limit is lifted: nobody had to wait.
+  void work_ends() noexcept { rested_ = limit_ == 1 && (stage_ == Stage::resting || stage_ == Stage::measuring); }
 
  private:
   enum class Stage : std::uint8_t { resting, measuring, settling, trying };
@@ -118,6 +129,10 @@ class WorkerTuning {
   [[nodiscard]] Instant next_look(Instant now) const noexcept {
     return limit_ == workers_ ? rests_until_ : std::min(rests_until_, now + rules_.between_looks);
   }
+  /// The work ended in it, and this is the next. (Under a limit there is no rest, and who looks late had a long message.)
+  [[nodiscard]] bool spans_a_rest(Instant now) const noexcept {
+    return limit_ == workers_ && now - began_ > 2 * rules_.window;
+  }
   void lengthen_pause() noexcept { pause_ = std::min(2 * pause_, rules_.longest_pause); }
   [[nodiscard]] bool has_further() const noexcept { return down_ ? limit_ > 1 : limit_ < workers_; }
   /// Messages a nanosecond.
@@ -135,6 +150,7 @@ class WorkerTuning {
   bool paid_ = false;    // the last try did, and its limit has not been in force for a whole pause yet
   Stage stage_ = Stage::resting;
   std::uint32_t messages_ = 0;
+  Instant looked_{};
   Instant began_{};
   double before_ = 0;
   Instant fewer_since_{};
