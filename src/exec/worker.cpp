@@ -200,7 +200,9 @@ void Worker::overflow() noexcept {
 
 Runnable* Worker::next() noexcept {
   // What comes from outside and what is local take turns, so that neither starves the other.
-  if (scheduler_.inject_.size_hint() != 0 && (++alternate_ & 1U) != 0) {
+  if (scheduler_.inject_.size_hint() == 0) {
+    alternate_ = 0;  // what comes next goes first
+  } else if ((++alternate_ & 1U) != 0) {
     if (Runnable* const work = scheduler_.inject_.pop()) return work;
   }
   if (Runnable* const hot = slot_.take()) {
