@@ -142,6 +142,26 @@ TEST(F1, what_comes_from_outside_takes_turns_with_what_ran_over) {
   }
 }
 
+/// The bound: who comes when nobody from outside was before is run next, however many are ready, and of several the next after one turn.
+TEST(F1, what_comes_from_outside_after_a_time_without_goes_first_and_then_every_second) {
+  for (const std::size_t local : {1U, 2U, 3U, 1'000U}) {
+    Bench bench;
+    std::vector<Job> all = bench.jobs(local, Then::gives_way);
+    bench.let(all);
+    for (std::size_t time = 1; time <= 20; ++time) {
+      ASSERT_EQ(bench.scheduler.run_ready(time), time);
+      std::vector<Job> outside = bench.jobs(3, Then::ends);
+      for (Job& job : outside) bench.scheduler.schedule(job);
+      bench.ran.clear();
+      ASSERT_EQ(bench.scheduler.run_ready(6), 6U);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(bench.ran[2 * i], &outside[i]) << local << " of its own, time " << time;
+        EXPECT_EQ(std::count(bench.ran.begin(), bench.ran.end(), &outside[i]), 1);
+      }
+    }
+  }
+}
+
 TEST(F1, what_ran_over_ends_no_turn) {
   Bench bench;
   std::vector<Job> all = bench.jobs(1'000, Then::gives_way);
