@@ -3,7 +3,7 @@
 // The number of a timer says where it stands in a table, and the how-manieth to stand there it is: so it is found without a
 // search, and an old number finds nothing. 16 bytes a timer, and no allocation of its own. The table grows by parts, each
 // twice as large as the one before, and copies nothing: a million slots in one go, in memory that was never touched, would
-// keep the actor for 50 ms.
+// keep the actor for 50 ms. Large parts are had from the system a piece at a time (fresh_pages.hpp), not by a fault for each page.
 // Threads: the actor's turn. Stability: internal.
 #pragma once
 
@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "backstage/actor/timer.hpp"
+#include "backstage/exec/detail/mapped.hpp"
+#include "backstage/exec/fresh_pages.hpp"
 
 namespace backstage {
 inline namespace v0 {
@@ -23,9 +25,9 @@ namespace detail {
 class TimerTable {
  public:
   /// Its number, which is never 0. The timer learns its place. When there is no memory nothing was changed.
-  [[nodiscard]] std::uint64_t insert(TimerRecord& timer) {
+  [[nodiscard]] std::uint64_t insert(TimerRecord& timer, FreshPages& pages) {
     if (free_ == none) {
-      add_slot() = {.timer = nullptr, .use = first_use_, .next_free = none};
+      add_slot(pages) = {.timer = nullptr, .use = first_use_, .next_free = none};
       free_ = static_cast<std::uint32_t>(slots_ - 1);
     }
     const std::uint32_t at = free_;
@@ -62,7 +64,7 @@ class TimerTable {
   /// Of all that there are. Their numbers never come again.
   void clear() noexcept {
     for (std::size_t i = 0; i < slots_; ++i) first_use_ = std::max(first_use_, slot_at(i).use + 1);
-    std::vector<std::unique_ptr<Slot[]>>().swap(parts_);
+    std::vector<Part>().swap(parts_);
     slots_ = 0;
     free_ = none;
     size_ = 0;
@@ -77,20 +79,34 @@ class TimerTable {
     std::uint32_t use;
     std::uint32_t next_free;
   };
+  struct FreePart {
+    std::size_t count;
+    void operator()(Slot* slots) const noexcept { MappedAllocator<Slot>().deallocate(slots, count); }
+  };
+  using Part = std::unique_ptr<Slot[], FreePart>;
+  static constexpr std::size_t piece = std::size_t{64} * 1024 / sizeof(Slot);
+  static_assert(piece * sizeof(Slot) <= mapped_from);
   /// Part k has first_part << k slots, behind first_part * ((1 << k) - 1) in those before.
   [[nodiscard]] Slot& slot_at(std::size_t at) const noexcept {
     const auto part = static_cast<unsigned>(std::bit_width(at / first_part + 1));  // from 1 on
     return parts_[part - 1][at - first_part * ((std::size_t{1} << part) / 2 - 1)];
   }
-  [[nodiscard]] Slot& add_slot() {
+  [[nodiscard]] Slot& add_slot(FreshPages& pages) {
     if (slots_ == first_part * ((std::size_t{1} << parts_.size()) - 1)) {
+      const std::size_t count = first_part << parts_.size();
       parts_.reserve(parts_.size() + 1);
-      parts_.push_back(std::make_unique_for_overwrite<Slot[]>(first_part << parts_.size()));
+      parts_.emplace_back(MappedAllocator<Slot>().allocate(count), FreePart{count});
     }
-    return slot_at(slots_++);
+    Slot& slot = slot_at(slots_);
+    // A part that has pages of its own begins with one, and consists of whole pieces.
+    const std::size_t last_part = first_part << (parts_.size() - 1);
+    if (is_mapped(last_part * sizeof(Slot)) && static_cast<std::size_t>(&slot - parts_.back().get()) % piece == 0)
+      pages.take_small(reinterpret_cast<std::byte*>(&slot), piece * sizeof(Slot));
+    ++slots_;
+    return slot;
   }
 
-  std::vector<std::unique_ptr<Slot[]>> parts_;
+  std::vector<Part> parts_;
   std::size_t slots_ = 0;
   std::size_t size_ = 0;
   std::uint32_t free_ = none;

@@ -58,7 +58,7 @@ Timer set_timer(TimerRecord* timer, Duration first) {
   Cell& owner = *timer->owner;
   timer->run = &run_timer;
   timer->generation = owner.generation();
-  const std::uint64_t number = owner.need_extras().timers.insert(*timer);
+  const std::uint64_t number = owner.need_extras().timers.insert(*timer, owner.core().pool->pages());
   (void)guard.release();
   const Timer handle(&owner, owner.generation(), owner.incarnation(), number);
   owner.core().scheduler->arm(*timer, this_turn->worker->fresh_now() + std::max(first, Duration::zero()));
