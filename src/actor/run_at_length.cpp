@@ -12,10 +12,16 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::size_t ticks_in_a_row = 64;
+// Half of those that are due, within these bounds.
+constexpr std::size_t least_ticks_in_a_row = 64;
+constexpr std::size_t most_ticks_in_a_row = 4'096;
 constexpr std::uint32_t least_room = 64;  // for so many messages it pays to let senders wait
 constexpr unsigned patience_with_a_push =
     64;  // looks at a sender between its exchange and its link, before requeueing
+
+std::uint32_t ticks_before_a_message(std::size_t due) noexcept {
+  return static_cast<std::uint32_t>(std::min(due, std::clamp(due / 2, least_ticks_in_a_row, most_ticks_in_a_row)));
+}
 
 void retire(Core& core, WorkerContext* context, Envelope* retired) noexcept {
   if (retired != nullptr) free_envelope(core, context, *retired);
@@ -260,10 +266,10 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         continue;
       }
       // Ticks come before what is queued: all that are due, but each once and so many at most, and then a message. Many timers
-      // are not late for the sake of one message each, and fast ones do not starve the mailbox.
+      // are not late for the sake of one message each, and fast ones do not starve the mailbox. Of very many half go, so that none waits
+      // for more than a few messages: with a bound that does not grow they would be the later the longer the messages.
       if (extras != nullptr && !extras->due.empty() && (!extras->is(Extras::ticked) || nothing_queued(*this))) {
-        if (extras->ticks == 0)
-          extras->ticks = static_cast<std::uint8_t>(std::min(extras->due.size(), ticks_in_a_row));
+        if (extras->ticks == 0) extras->ticks = ticks_before_a_message(extras->due.size());
         extras->say(Extras::ticked, --extras->ticks == 0);
         handle_tick(*this);
       } else {
