@@ -38,6 +38,7 @@
 #include <vector>
 
 #include "backstage/exec/detail/mapped.hpp"
+#include "backstage/exec/detail/yielding_mutex.hpp"
 #include "backstage/exec/fresh_pages.hpp"
 #include "backstage/exec/scarcity.hpp"
 
@@ -290,7 +291,7 @@ class SlabPool {
 
   /// A class's chunks. Each on its own line: classes do not disturb each other.
   struct alignas(64) Depot {
-    mutable std::mutex mutex;
+    mutable detail::YieldingMutex mutex;      // trim() takes it many times
     slab_detail::Block* magazines = nullptr;  // linked by next_magazine, the last that came first
     std::size_t magazine_count = 0;
     std::size_t unneeded = 0;              // the fewest magazines there were since the last trim()

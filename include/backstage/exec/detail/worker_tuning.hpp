@@ -64,13 +64,13 @@ class WorkerTuning {
       lifted_pause_ = held ? rules_.first_pause : std::min(2 * lifted_pause_, rules_.longest_pause);
       return rest(now, lifted_pause_);
     }
+    if (stage_ != Stage::resting && spans_a_rest(now)) return begin(now, messages, Stage::measuring, rules_.window);
     switch (stage_) {
       case Stage::resting:
         if (now < rests_until_) return {limit_, next_look(now)};
         if (std::exchange(paid_, false)) pause_ = has_further() ? rules_.first_pause : rules_.pause_at_end;
         break;
       case Stage::measuring: {
-        if (spans_a_rest(now)) break;
         const double rate = rate_until(now, messages);
         const bool is_short = rate * static_cast<double>(rules_.longest_message.count()) >= limit_;
         if (!is_short && limit_ != workers_) {
@@ -84,15 +84,10 @@ class WorkerTuning {
         if (!has_further()) down_ = !down_;
         limit_ = down_ ? limit_ / 2 : std::min(2 * limit_, workers_);
         if (down_) fewer_since_ = now;
-        began_ = now;
-        stage_ = Stage::settling;
-        return {limit_, now + rules_.settling};
+        return begin(now, messages, Stage::settling, rules_.settling);
       }
-      case Stage::settling:
-        if (spans_a_rest(now)) break;
-        return begin(now, messages, Stage::trying, rules_.glance);
+      case Stage::settling: return begin(now, messages, Stage::trying, rules_.glance);
       case Stage::trying: {
-        if (spans_a_rest(now)) break;
         const double rate = rate_until(now, messages);
         if (const Instant end = began_ + rules_.window; now < end && rate >= rules_.plainly_worse * before_)
           return {limit_, end};
