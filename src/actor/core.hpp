@@ -95,7 +95,6 @@ struct Extras {
   Awaiter* answered = nullptr;
   CellTimer await_clock;
   DueTimers due;
-  std::uint32_t ticks = 0;  // of those that were due at once, still before the next message
   /// Asked for together.
   enum Odd : std::uint8_t {
     ticked = 1,     // the ticks are over: a message that waits comes next

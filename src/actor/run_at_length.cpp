@@ -266,16 +266,17 @@ void Cell::run_at_length(Worker& worker, Core& core, WorkerContext* context) {
         continue;
       }
       // Ticks come before what is queued: all that are due, but each once and so many at most, and then a message. Many timers
-      // are not late for the sake of one message each, and fast ones do not starve the mailbox. Of very many half go, so that none waits
-      // for more than a few messages: with a bound that does not grow they would be the later the longer the messages.
+      // are not late for the sake of one message each, and fast ones do not starve the mailbox. Of many half go: with 64 of them those
+      // would be later and later of which more fall due while a message is handled.
       if (extras != nullptr && !extras->due.empty() && (!extras->is(Extras::ticked) || nothing_queued(*this))) {
-        if (extras->ticks == 0) extras->ticks = ticks_before_a_message(extras->due.size());
-        extras->say(Extras::ticked, --extras->ticks == 0);
+        DueTimers& due = extras->due;
+        if (due.in_row == 0) due.in_row = ticks_before_a_message(due.size());
+        extras->say(Extras::ticked, --due.in_row == 0);
         handle_tick(*this);
       } else {
         if (extras != nullptr) {
           extras->say(Extras::ticked, false);
-          extras->ticks = 0;
+          extras->due.in_row = 0;
         }
         Envelope* retired = nullptr;
         Envelope* envelope = mailbox.take(queue, retired);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "backstage/actor/timer.hpp"
+#include "backstage/exec/detail/large_pages.hpp"
 #include "backstage/exec/detail/mapped.hpp"
 #include "backstage/exec/fresh_pages.hpp"
 
@@ -95,7 +96,9 @@ class TimerTable {
     if (slots_ == first_part * ((std::size_t{1} << parts_.size()) - 1)) {
       const std::size_t count = first_part << parts_.size();
       parts_.reserve(parts_.size() + 1);
-      parts_.emplace_back(MappedAllocator<Slot>().allocate(count), FreePart{count});
+      Slot* const part = MappedAllocator<Slot>().allocate(count);
+      if (is_mapped(count * sizeof(Slot))) refuse_large_pages(part, count * sizeof(Slot));
+      parts_.emplace_back(part, FreePart{count});
     }
     Slot& slot = slot_at(slots_);
     // A part that has pages of its own begins with one, and consists of whole pieces.
@@ -132,13 +135,16 @@ class DueTimers {
     timer.is_due = false;
     (timer.prev != nullptr ? timer.prev->next : first_) = timer.next;
     (timer.next != nullptr ? timer.next->prev : last_) = timer.prev;
-    --size_;
+    if (--size_ == 0) in_row = 0;
   }
 
+  /// So many of them still go before the next message: where none is left, none of what is due later.
+  std::uint32_t in_row = 0;
+
  private:
+  std::uint32_t size_ = 0;
   TimerNode* first_ = nullptr;
   TimerNode* last_ = nullptr;
-  std::size_t size_ = 0;
 };
 
 }  // namespace detail

@@ -27,6 +27,7 @@ constexpr std::size_t region_bytes = 8 * detail::large_page_bytes;
 constexpr std::size_t chunks_in_a_large_page = detail::large_page_bytes / chunk_bytes;
 // Fresh blocks are linked a few at a time, so that memory nobody asked for is not touched.
 constexpr std::size_t carved_at_once = 8 * 1024;
+constexpr int most_yields = 10'000;  // to others, while the blocks of a class are dealt out
 
 [[nodiscard]] Chunk& chunk_around(const void* block) noexcept {
   return *reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(chunk_bytes - 1));
@@ -146,7 +147,8 @@ void SlabPool::deal_out(std::size_t c, Trim which) noexcept {
     depot.unneeded = depot.magazine_count;
     depot.above = nullptr;
   }
-  // One by one: whoever comes for a magazine meanwhile waits for one at most.
+  // One by one: whoever comes for a magazine meanwhile waits for one, as long as the patience lasts; the watch has other things to do.
+  int patience = most_yields;
   while (magazine != nullptr) {
     Block* const next = magazine->next_magazine;
     fetch(magazine);
@@ -155,7 +157,7 @@ void SlabPool::deal_out(std::size_t c, Trim which) noexcept {
       depot.in_magazines -= magazine->magazine_count;
       deal_to_chunks(depot, magazine);
     }
-    depot.mutex.let_through();
+    if (next != nullptr) depot.mutex.let_through(patience);
     magazine = next;
   }
 }

@@ -305,6 +305,36 @@ TEST(F1, half_of_the_timers_that_are_due_go_before_the_next_message_or_64_and_40
             (std::vector<std::size_t>{4'096, 8'192, 12'288, 16'144, 18'072, 19'036}));
 }
 
+/// What is left of a row when the rest of it is cancelled is none of the next.
+TEST(F1, a_row_of_ticks_ends_where_all_that_were_due_are_cancelled) {
+  struct Quitter {
+    std::vector<std::size_t>* before;
+    std::size_t handled = 0;
+    std::vector<Timer> timers{};
+    void handle(SetMany many, Context& cx) {
+      for (int i = 0; i < many.count; ++i) timers.push_back(cx.send_after(Duration(i), cx.self(this), Tick{i}));
+    }
+    void handle(Tick) {
+      if (++handled != 1) return;
+      for (Timer& timer : timers) timer.cancel();
+    }
+    Task<> handle(Nap nap, Context& cx) { co_await cx.sleep(nap.d); }
+    void handle(Say) { before->push_back(handled); }
+  };
+  std::vector<std::size_t> before;
+  sim::TestRuntime world;
+  const auto quitter = world.spawn<Quitter>("q", Quitter{&before});
+  quitter.send(SetMany{10'000});
+  quitter.send(Nap{1s});
+  world.advance(2s);
+  quitter.send(SetMany{200});
+  quitter.send(Nap{1s});
+  world.run();
+  for (int i = 0; i < 3; ++i) quitter.send(Say{"x"});
+  world.advance(2s);
+  EXPECT_EQ(before, (std::vector<std::size_t>{101, 165, 201}));
+}
+
 /// 200 are due with each message of 1 ms, and with 64 of them handled behind each the last would be late by 70 ms.
 TEST(F1, timers_that_come_faster_than_messages_are_handled_are_late_by_three_messages_at_most) {
   struct Punctual {

@@ -1,7 +1,6 @@
 // Who takes it again and again lets others through in between.
 #include "backstage/exec/detail/yielding_mutex.hpp"
 
-#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -13,7 +12,6 @@ namespace {
 TEST(YieldingMutex, says_that_somebody_waits_and_no_longer_than_he_does) {
   detail::YieldingMutex mutex;
   EXPECT_FALSE(mutex.is_wanted());
-  mutex.let_through();  // nobody: at once
   mutex.lock();
   std::thread other([&] { const std::lock_guard lock(mutex); });
   while (!mutex.is_wanted()) std::this_thread::yield();
@@ -22,31 +20,48 @@ TEST(YieldingMutex, says_that_somebody_waits_and_no_longer_than_he_does) {
   EXPECT_FALSE(mutex.is_wanted());
 }
 
-/// The count says how often the one was let in between two of the other's: each time that he waited, within a few.
-TEST(YieldingMutex, who_waits_has_it_before_the_one_who_locks_in_a_row_is_done) {
+/// Of rounds in which somebody waits when the holder releases it, nearly none passes without him.
+TEST(YieldingMutex, who_waits_has_it_before_who_locks_in_a_row_has_it_again) {
   constexpr int times = 50;
-  constexpr int row = 100'000;
   detail::YieldingMutex mutex;
   int got = 0;  // guarded by it
-  std::atomic<bool> over{false};
-  mutex.lock();
   std::thread other([&] {
     for (int i = 0; i < times; ++i) {
       const std::lock_guard lock(mutex);
       ++got;
     }
-    over.store(true);
   });
-  while (!mutex.is_wanted()) std::this_thread::yield();
-  mutex.unlock();
-  int locked = 0;
-  for (; locked < row && !over.load(); ++locked) {
-    mutex.let_through();
+  int in_vain = 0;
+  for (bool over = false; !over;) {
+    int before = 0;
+    {
+      const std::lock_guard lock(mutex);
+      before = got;
+      while (got != times && !mutex.is_wanted()) std::this_thread::yield();
+      over = got == times;
+    }
+    int patience = 100'000;
+    mutex.let_through(patience);
     const std::lock_guard lock(mutex);
+    if (!over && got == before) ++in_vain;
   }
-  EXPECT_LT(locked, row);
   other.join();
   EXPECT_EQ(got, times);
+  EXPECT_LE(in_vain, times / 10);
+}
+
+TEST(YieldingMutex, patience_ends) {
+  detail::YieldingMutex mutex;
+  int patience = 3;
+  mutex.let_through(patience);
+  EXPECT_EQ(patience, 3) << "nobody waits";
+  mutex.lock();
+  std::thread other([&] { const std::lock_guard lock(mutex); });
+  while (!mutex.is_wanted()) std::this_thread::yield();
+  mutex.let_through(patience);  // held by us: he waits on
+  EXPECT_EQ(patience, 0);
+  mutex.unlock();
+  other.join();
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 //
 // A std::mutex does not do that by itself: who has just released it takes it again before a sleeper has woken, so the
 // sleeper waits until all of the work is done. Here who waits says so, and looks for a moment before it sleeps; and let_through()
-// stays away for as long as somebody waits, and no longer than `most_yields` of its turns on the processor.
+// stays away for as long as somebody waits, within its caller's patience.
 // Threads: any. Stability: internal.
 #pragma once
 
@@ -28,14 +28,13 @@ class YieldingMutex {
   }
   void unlock() { mutex_.unlock(); }
   [[nodiscard]] bool is_wanted() const noexcept { return waiting_.load(std::memory_order_relaxed) != 0; }
-  /// By who will lock it again, and does not hold it now.
-  void let_through() const noexcept {
-    for (int i = 0; i < most_yields && is_wanted(); ++i) std::this_thread::yield();
+  /// By who will lock it again, and does not hold it now. `patience`: so many of his turns on the processor are left, for all of his work.
+  void let_through(int& patience) const noexcept {
+    for (; patience > 0 && is_wanted(); --patience) std::this_thread::yield();
   }
 
  private:
   static constexpr int looks = 200;  // some microseconds, which is what others hold it for
-  static constexpr int most_yields = 1'000;
 
   [[nodiscard]] bool try_for_a_moment() {
     for (int i = 0; i < looks; ++i) {
